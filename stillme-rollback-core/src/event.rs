@@ -1,0 +1,4 @@
+//! Events.
+#[derive(Debug, Clone)]
+/// Placeholder.
+pub struct Event;
