@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# Everything that a change must pass, with its own set-up on a fresh Debian machine: `make test`.
+#
+# Cheap steps first; the first that fails ends the run. With CI=true nothing may be left out; else
+# what this machine can't do is left out, and the end says so.
+#
+#   STILLME_TEST_DOCKER=off   leaves the tests on a Docker engine out (not with CI=true)
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly LIBRARIES=(stillme-rollback-core stillme-rollback-docker stillme-rollback-k8s stillme-rollback-verify)
+readonly CORE=stillme-rollback-core
+readonly CORE_MOST_CRATES=60
+readonly CORE_FORBIDDEN=(bollard kube reqwest hyper)
+readonly FORBIDDEN=(ring)
+readonly CARGO_DENY_VERSION=0.20.2
+readonly TOOLS=${XDG_CACHE_HOME:-${HOME:?}/.cache}/stillme-rollback/tools
+readonly STEP_LIMIT=3000
+
+TIMES=()
+LEFT_OUT=()
+
+# --- saying what happens -----------------------------------------------------------------------
+
+in_ci() { [ "${CI:-}" = true ]; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+fail() {
+    printf '\nFAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# What is missing is a failure where everything is expected to be there.
+leave_out() {
+    if in_ci; then
+        fail "$* (CI=true: nothing may be left out)"
+    fi
+    LEFT_OUT+=("$*")
+    printf 'left out: %s\n' "$*"
+}
+
+limited() { timeout --foreground "$STEP_LIMIT" "$@"; }
+
+# Runs one step. Not in a condition: there, bash would ignore all failures but the last.
+step() {
+    local name=$1 begin=$SECONDS code
+    shift
+    printf '\n=== %s\n' "$name"
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    code=$?
+    set -e
+    local took=$((SECONDS - begin))
+    [ "$code" -eq 0 ] || fail "$name, after $took s (exit code $code)"
+    printf -- '--- %s: %d s\n' "$name" "$took"
+    TIMES+=("$(printf '%6d s  %s' "$took" "$name")")
+}
+
+# --- set-up ------------------------------------------------------------------------------------
+
+is_root_on_debian() {
+    # shellcheck source=/dev/null
+    [ "$(id -u)" -eq 0 ] && [ -r /etc/os-release ] &&
+        (. /etc/os-release && [[ " ${ID:-} ${ID_LIKE:-} " == *" debian "* ]])
+}
+
+set_up_rust() {
+    has cargo || fail "no cargo: install a Rust toolchain, see https://rustup.rs"
+    local component
+    for component in fmt clippy; do
+        cargo "$component" --version >/dev/null 2>&1 && continue
+        echo "installs the toolchain component of cargo $component"
+        limited rustup component add "${component/#fmt/rustfmt}" ||
+            fail "cargo $component is missing and rustup can't add it"
+    done
+}
+
+set_up_shellcheck() {
+    has shellcheck && return
+    if is_root_on_debian; then
+        echo "installs the Debian package: shellcheck"
+        limited apt-get update -qq || echo "apt-get update failed; trying with the lists at hand"
+        DEBIAN_FRONTEND=noninteractive limited \
+            apt-get install -y -qq --no-install-recommends shellcheck </dev/null || true
+    fi
+    has shellcheck || leave_out "shellcheck: not installed"
+}
+
+# Outside the work tree, so that `make clean` keeps it; found first by PATH.
+set_up_cargo_deny() {
+    local folder=$TOOLS/cargo-deny-$CARGO_DENY_VERSION
+    export PATH="$folder/bin:$PATH"
+    has cargo-deny && return
+    echo "builds cargo-deny $CARGO_DENY_VERSION into $folder (two or three minutes, once)"
+    limited cargo install cargo-deny --version "$CARGO_DENY_VERSION" --locked --quiet \
+        --no-default-features --root "$folder" || leave_out "cargo deny: it can't be built here"
+}
+
+set_up_engine() {
+    case "${STILLME_TEST_DOCKER:-auto}" in
+    off)
+        leave_out "tests on a Docker engine: STILLME_TEST_DOCKER=off"
+        return
+        ;;
+    auto | required) ;;
+    *) fail "STILLME_TEST_DOCKER is one of auto, required, off; not $STILLME_TEST_DOCKER" ;;
+    esac
+    local code=0
+    scripts/engine.sh up || code=$?
+    case "$code" in
+    0) export STILLME_TEST_DOCKER=required ;;
+    3)
+        [ "${STILLME_TEST_DOCKER:-auto}" = auto ] ||
+            fail "no Docker engine can be had, and STILLME_TEST_DOCKER=required: see above"
+        leave_out "tests on a Docker engine: none can be had, see above"
+        export STILLME_TEST_DOCKER=off
+        ;;
+    *) fail "scripts/engine.sh up (exit code $code)" ;;
+    esac
+}
+
+# --- steps -------------------------------------------------------------------------------------
+
+check_format() { limited cargo fmt --all --check; }
+
+check_scripts() {
+    local scripts
+    mapfile -t scripts < <(find scripts testbed .ci -path '*/target' -prune -o \
+        -type f \( -name '*.sh' -o -path .ci/run \) -print | sort)
+    printf '%s\n' "${scripts[@]}"
+    limited shellcheck "${scripts[@]}"
+}
+
+# The names of the crates in a tree, one a line.
+crates() { limited cargo tree --locked --prefix none --format '{p}' "$@" | cut -d ' ' -f 1 | sort -u; }
+
+check_core_weight() {
+    local names count name
+    names=$(crates -p "$CORE" -e normal | grep -vx "$CORE")
+    count=$(wc -l <<<"$names")
+    echo "$CORE depends on $count crates (at most $CORE_MOST_CRATES)"
+    [ "$count" -le "$CORE_MOST_CRATES" ]
+    names=$(crates -p "$CORE" --all-features -e normal)
+    for name in "${CORE_FORBIDDEN[@]}"; do
+        if grep -qx "$name" <<<"$names"; then
+            echo "$CORE must not depend on $name:"
+            limited cargo tree --locked -p "$CORE" --all-features -e normal -i "$name"
+            return 1
+        fi
+    done
+}
+
+check_forbidden_crates() {
+    local names name
+    names=$(crates --workspace --all-features --target all -e normal,build,dev)
+    for name in "${FORBIDDEN[@]}"; do
+        if grep -qx "$name" <<<"$names"; then
+            echo "nothing may depend on $name:"
+            limited cargo tree --locked --workspace --all-features --target all -i "$name"
+            return 1
+        fi
+    done
+}
+
+check_deny() { limited cargo deny --all-features --locked check bans licenses sources; }
+
+lint_all_features() {
+    limited cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+}
+
+# One by one and without tests: in a build of all, features that one crate or its tests ask for are
+# on for all the others.
+lint_no_features() {
+    local library
+    for library in "${LIBRARIES[@]}"; do
+        limited cargo clippy --locked -p "$library" --lib --no-default-features -- -D warnings
+    done
+}
+
+check_documentation() {
+    RUSTDOCFLAGS="-D warnings" limited cargo doc --locked --workspace --all-features --no-deps
+}
+
+run_doctests() { limited cargo test --locked --workspace --all-features --doc; }
+
+run_tests() {
+    limited cargo test --locked --workspace --all-features --lib --bins --tests --examples
+}
+
+# --- all of it -----------------------------------------------------------------------------------
+
+set_up_rust
+set_up_shellcheck
+set_up_cargo_deny
+set_up_engine
+
+step "format (rustfmt)" check_format
+has shellcheck && step "scripts (shellcheck)" check_scripts
+step "weight of core (cargo tree)" check_core_weight
+step "forbidden crates (cargo tree)" check_forbidden_crates
+has cargo-deny && step "bans, licences, sources (cargo deny)" check_deny
+step "lints, all features (clippy)" lint_all_features
+step "lints, no features (clippy)" lint_no_features
+step "documentation (rustdoc)" check_documentation
+step "doctests" run_doctests
+step "tests" run_tests
+
+printf '\n=== passed\n'
+printf '%s\n' "${TIMES[@]}"
+printf '%6d s  in all\n' "$SECONDS"
+if [ ${#LEFT_OUT[@]} -gt 0 ]; then
+    printf 'left out: %s\n' "${LEFT_OUT[@]}"
+fi
