@@ -173,7 +173,7 @@ start_engine() {
     if ! wait_for_answer "$pid"; then
         tail -n 15 "$log" >&2
         stop "$pid" || true
-        unavailable "dockerd did not come up within $START_LIMIT s: the end of its log is above"
+        unavailable "dockerd ended, or did not answer within $START_LIMIT s: the end of its log is above"
     fi
     say "engine $(server_version) answers; stop it with: scripts/engine.sh down"
 }
