@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,8 +83,11 @@ impl Drop for Process {
 /// A port that nobody listens on, below the range from which the kernel takes ports for clients:
 /// within it, a client that tries a closed port can end up connected to itself.
 pub(crate) fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
     let start = 20_000 + (std::process::id() % 9_000) as u16;
-    (start..30_000)
+    // Tests run at once: each number is tried by one of them only.
+    std::iter::repeat_with(|| start + TAKEN.fetch_add(1, Ordering::Relaxed))
+        .take_while(|port| *port < 30_000)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port below 30000")
 }
