@@ -23,12 +23,16 @@ mod target;
 mod verdict;
 mod verifier;
 
+pub mod engine;
 pub mod event;
 pub mod journal;
 pub mod lease;
 #[cfg(feature = "mock")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mock")))]
 pub mod mock;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::end::EndState;

@@ -185,6 +185,12 @@ impl Progress {
         }
         *attempts = attempt;
         step.open = Some(direction);
+        if direction == Direction::Do {
+            // What is tried again is not done, and what was said of the last attempt is no answer
+            // for this one.
+            step.done = false;
+            step.answer = None;
+        }
         if others_open {
             // A run that turns back leaves the intent that a crash left open behind it.
             for (other, step) in self.steps.iter_mut().enumerate() {
