@@ -23,22 +23,14 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock that begins now.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a clock's making is a moment, not a default"
-    )]
+    #[expect(clippy::new_without_default, reason = "a clock's making is a moment, not a default")]
     pub fn new() -> Self {
-        Self {
-            made: Instant::now(),
-        }
+        Self { made: Instant::now() }
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -249,11 +249,7 @@ mod tests {
             (ErrorKind::NotFound, Disposition::Permanent),
             (ErrorKind::Rejected, Disposition::Permanent),
         ] {
-            assert_eq!(
-                Error::new(kind, "x", "y").disposition(),
-                disposition,
-                "{kind:?}"
-            );
+            assert_eq!(Error::new(kind, "x", "y").disposition(), disposition, "{kind:?}");
         }
     }
 

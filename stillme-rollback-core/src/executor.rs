@@ -42,12 +42,7 @@ impl StepContext {
     /// The context of an attempt.
     pub fn new(run: Run, step: &Step, attempt: u32, time_left: Duration) -> Self {
         let key = IdempotencyKey::of(run.id, &step.id);
-        Self {
-            run,
-            attempt,
-            time_left,
-            key,
-        }
+        Self { run, attempt, time_left, key }
     }
 }
 
@@ -78,11 +73,7 @@ pub struct Exhibit {
 impl Exhibit {
     /// A file of evidence.
     pub fn new(name: impl Into<String>, summary: impl Into<String>, content: Vec<u8>) -> Self {
-        Self {
-            name: name.into(),
-            summary: summary.into(),
-            content: crate::Secret::new(content),
-        }
+        Self { name: name.into(), summary: summary.into(), content: crate::Secret::new(content) }
     }
 }
 

@@ -75,10 +75,7 @@ pub struct Foreign {
 impl Foreign {
     /// Something was found that neither the plan nor the state before it explains.
     pub fn new(found: impl Into<String>) -> Self {
-        Self {
-            found: found.into(),
-            who: None,
-        }
+        Self { found: found.into(), who: None }
     }
 }
 
@@ -120,10 +117,7 @@ impl Condition {
     /// The same condition, and `key` has one of these values.
     #[must_use]
     pub fn is_any<'a>(mut self, key: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
-        self.0.insert(
-            key.to_owned(),
-            values.into_iter().map(str::to_owned).collect(),
-        );
+        self.0.insert(key.to_owned(), values.into_iter().map(str::to_owned).collect());
         self
     }
 
@@ -139,9 +133,7 @@ impl Condition {
 
     /// Whether the facts meet it.
     pub fn holds(&self, facts: &Facts) -> bool {
-        self.0
-            .iter()
-            .all(|(key, values)| holds_for(facts, key, values))
+        self.0.iter().all(|(key, values)| holds_for(facts, key, values))
     }
 
     /// What does not hold, for a plan's diff and an error's text.
@@ -161,12 +153,7 @@ impl Condition {
     #[must_use]
     pub fn overlaid_with(&self, other: &Self) -> Self {
         let mut all = self.0.clone();
-        all.extend(
-            other
-                .0
-                .iter()
-                .map(|(key, values)| (key.clone(), values.clone())),
-        );
+        all.extend(other.0.iter().map(|(key, values)| (key.clone(), values.clone())));
         Self(all)
     }
 
@@ -184,9 +171,7 @@ impl Condition {
 }
 
 fn holds_for(facts: &Facts, key: &str, values: &[String]) -> bool {
-    facts
-        .get(key)
-        .is_some_and(|found| values.iter().any(|value| value == found))
+    facts.get(key).is_some_and(|found| values.iter().any(|value| value == found))
 }
 
 impl fmt::Display for Condition {
@@ -214,12 +199,7 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = self.found.as_deref().unwrap_or("unknown");
-        write!(
-            f,
-            "{} is {found}, not {}",
-            self.key,
-            self.expected.join(" or ")
-        )
+        write!(f, "{} is {found}, not {}", self.key, self.expected.join(" or "))
     }
 }
 
@@ -232,10 +212,7 @@ mod tests {
         let condition = Condition::new().is("a", "1").is_any("b", ["x", "y"]);
         for (facts, holds) in [
             (Facts::new().with("a", "1").with("b", "y"), true),
-            (
-                Facts::new().with("a", "1").with("b", "y").with("c", "?"),
-                true,
-            ),
+            (Facts::new().with("a", "1").with("b", "y").with("c", "?"), true),
             (Facts::new().with("a", "1"), false),
             (Facts::new().with("a", "2").with("b", "x"), false),
         ] {
@@ -248,17 +225,13 @@ mod tests {
     fn laying_over_replaces_keys() {
         let under = Condition::new().is("a", "1").is("b", "1");
         let over = Condition::new().is("b", "2");
-        assert_eq!(
-            under.overlaid_with(&over),
-            Condition::new().is("a", "1").is("b", "2")
-        );
+        assert_eq!(under.overlaid_with(&over), Condition::new().is("a", "1").is("b", "2"));
     }
 
     #[test]
     fn a_difference_reads_as_a_sentence() {
-        let differences = Condition::new()
-            .is("old", "up")
-            .differences(&Facts::new().with("old", "down"));
+        let differences =
+            Condition::new().is("old", "up").differences(&Facts::new().with("old", "down"));
         assert_eq!(differences[0].to_string(), "old is down, not up");
     }
 }

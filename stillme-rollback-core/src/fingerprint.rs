@@ -71,13 +71,11 @@ fn write_canonical(value: &serde_json::Value, out: &mut String) {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl fmt::Display for Fingerprint {
@@ -97,10 +95,7 @@ impl FromStr for Fingerprint {
         Err(Error::new(
             ErrorKind::InvalidInput,
             "read fingerprint",
-            format!(
-                "`{}` is not 64 lower-case hexadecimal digits",
-                Printable(text)
-            ),
+            format!("`{}` is not 64 lower-case hexadecimal digits", Printable(text)),
         )
         .with_hint("copy it from the plan (`--plan` shows it)"))
     }
@@ -141,11 +136,9 @@ mod tests {
     #[test]
     fn every_value_matters() {
         let one = serde_json::json!({"a": [1, 2]});
-        for other in [
-            serde_json::json!({"a": [2, 1]}),
-            serde_json::json!({"a": "1"}),
-            serde_json::json!({}),
-        ] {
+        for other in
+            [serde_json::json!({"a": [2, 1]}), serde_json::json!({"a": "1"}), serde_json::json!({})]
+        {
             assert_ne!(Fingerprint::of(&one), Fingerprint::of(&other));
         }
     }

@@ -29,9 +29,7 @@ impl RunId {
     pub fn from_parts(now: SystemTime, random: u128) -> Self {
         let millis = now
             .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| {
-                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-            });
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
         Self(ulid::Ulid::from_parts(millis, random))
     }
 
@@ -61,10 +59,7 @@ impl FromStr for RunId {
                 Error::new(
                     ErrorKind::InvalidInput,
                     "read run id",
-                    format!(
-                        "`{}` is not a run id (26 letters and digits)",
-                        Printable(text)
-                    ),
+                    format!("`{}` is not a run id (26 letters and digits)", Printable(text)),
                 )
                 .with_hint("`rollback runs` lists the runs")
             })
@@ -99,9 +94,7 @@ impl StepId {
         let text = text.as_ref();
         let fits = (1..=64).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+            && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
         if fits {
             Ok(Self(text.into()))
         } else {

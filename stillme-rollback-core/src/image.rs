@@ -82,9 +82,7 @@ impl FromStr for ImageRef {
         }
         let parsed =
             ImgRef::new(text).map_err(|_| refusal(text, "is not `name:tag` or `name@digest`"))?;
-        let digest = parsed
-            .digest()
-            .map(|digest| text.len() - digest.to_str().len());
+        let digest = parsed.digest().map(|digest| text.len() - digest.to_str().len());
         if let Some(start) = digest {
             check_digest(text, &text[start..])?;
         }
@@ -94,12 +92,7 @@ impl FromStr for ImageRef {
             return Err(refusal(text, "names no tag and no digest"));
         }
         let repository = tag.map_or(named, |(start, _)| start - 1);
-        Ok(Self {
-            text: text.to_owned(),
-            repository,
-            tag,
-            digest,
-        })
+        Ok(Self { text: text.to_owned(), repository, tag, digest })
     }
 }
 
@@ -108,14 +101,7 @@ fn check_digest(text: &str, digest: &str) -> Result<()> {
     let fits = digest.strip_prefix("sha256:").is_some_and(|hex| {
         hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     });
-    if fits {
-        Ok(())
-    } else {
-        Err(refusal(
-            text,
-            "has a digest that is not sha256 in lower case",
-        ))
-    }
+    if fits { Ok(()) } else { Err(refusal(text, "has a digest that is not sha256 in lower case")) }
 }
 
 fn refusal(text: &str, why: &str) -> Error {

@@ -25,12 +25,7 @@ pub struct Observation {
 impl Observation {
     /// An observation in which nothing was found yet.
     pub fn new(target: Target) -> Self {
-        Self {
-            target,
-            running: None,
-            releases: Vec::new(),
-            detail: Secret::default(),
-        }
+        Self { target, running: None, releases: Vec::new(), detail: Secret::default() }
     }
 }
 

@@ -70,11 +70,7 @@ impl CheckSpec {
         title: impl Into<String>,
         arguments: serde_json::Value,
     ) -> Self {
-        Self {
-            kind: kind.into(),
-            title: title.into(),
-            arguments,
-        }
+        Self { kind: kind.into(), title: title.into(), arguments }
     }
 }
 
@@ -116,18 +112,12 @@ pub enum NoteLevel {
 impl Note {
     /// Good to know.
     pub fn info(text: impl Into<String>) -> Self {
-        Self {
-            level: NoteLevel::Info,
-            text: text.into(),
-        }
+        Self { level: NoteLevel::Info, text: text.into() }
     }
 
     /// Read it before you say yes.
     pub fn warning(text: impl Into<String>) -> Self {
-        Self {
-            level: NoteLevel::Warning,
-            text: text.into(),
-        }
+        Self { level: NoteLevel::Warning, text: text.into() }
     }
 }
 
@@ -162,9 +152,7 @@ impl Plan {
 
     /// What must hold when every step is done: the last word on each fact.
     pub fn ends(&self) -> Condition {
-        self.steps
-            .iter()
-            .fold(Condition::new(), |all, step| all.overlaid_with(&step.makes))
+        self.steps.iter().fold(Condition::new(), |all, step| all.overlaid_with(&step.makes))
     }
 
     /// What was observed and is not as the plan expects at its start. Empty: it can be run.
@@ -174,9 +162,7 @@ impl Plan {
 
     /// The index of the first step that users can feel.
     pub fn first_switch(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|step| step.phase == Phase::Switch)
+        self.steps.iter().position(|step| step.phase == Phase::Switch)
     }
 
     /// Checks the laws that every plan obeys.
@@ -211,10 +197,7 @@ impl Plan {
                 return Err(illegal(name, "stands twice"));
             }
             if step.phase < phase {
-                return Err(illegal(
-                    name,
-                    "is of an earlier phase than the step before it",
-                ));
+                return Err(illegal(name, "is of an earlier phase than the step before it"));
             }
             phase = step.phase;
             if step.is_verdict() != (step.phase == Phase::Verify) {
@@ -249,12 +232,8 @@ impl Plan {
 }
 
 fn illegal(name: &str, why: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidInput,
-        "check plan",
-        format!("step `{name}` {why}"),
-    )
-    .with_hint("nothing was touched; this is a defect of the strategy that made the plan")
+    Error::new(ErrorKind::InvalidInput, "check plan", format!("step `{name}` {why}"))
+        .with_hint("nothing was touched; this is a defect of the strategy that made the plan")
 }
 
 impl fmt::Display for Plan {

@@ -33,18 +33,13 @@ pub struct ExecOutput {
 impl ExecOutput {
     /// A command's end.
     pub fn new(code: i64, output: Vec<u8>) -> Self {
-        Self {
-            code,
-            output: Secret::new(output),
-        }
+        Self { code, output: Secret::new(output) }
     }
 }
 
 impl fmt::Debug for ExecOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecOutput")
-            .field("code", &self.code)
-            .finish_non_exhaustive()
+        f.debug_struct("ExecOutput").field("code", &self.code).finish_non_exhaustive()
     }
 }
 

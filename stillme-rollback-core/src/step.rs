@@ -84,10 +84,7 @@ pub struct Action {
 impl Action {
     /// A verb and its arguments.
     pub fn new(verb: impl Into<String>, arguments: serde_json::Value) -> Self {
-        Self {
-            verb: verb.into(),
-            arguments,
-        }
+        Self { verb: verb.into(), arguments }
     }
 }
 

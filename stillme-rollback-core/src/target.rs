@@ -105,11 +105,7 @@ pub struct Release {
 impl Release {
     /// A release of which only the version is known.
     pub fn new(version: Version) -> Self {
-        Self {
-            version,
-            image: None,
-            evidence: Vec::new(),
-        }
+        Self { version, image: None, evidence: Vec::new() }
     }
 
     /// The same release with the image's name.
@@ -174,9 +170,7 @@ impl Word {
     fn new(what: &str, text: &str) -> Result<Self> {
         let fits = (1..=255).contains(&text.len())
             && !text.starts_with('-')
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-:/@+".contains(&b));
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/@+".contains(&b));
         if fits {
             Ok(Self(text.into()))
         } else {
@@ -221,17 +215,7 @@ mod tests {
 
     #[test]
     fn names_that_could_steer_something_are_refused() {
-        for bad in [
-            "",
-            "-rf",
-            "a b",
-            "a;id",
-            "$(id)",
-            "a\n",
-            "é",
-            "\u{202e}x",
-            &"x".repeat(256),
-        ] {
+        for bad in ["", "-rf", "a b", "a;id", "$(id)", "a\n", "é", "\u{202e}x", &"x".repeat(256)] {
             assert!(Target::new("docker", "e", bad).is_err(), "{bad:?}");
         }
     }

@@ -41,22 +41,14 @@ pub struct Verdict {
 impl Verdict {
     /// The verdict of some checks.
     pub fn of(checks: Vec<Check>) -> Self {
-        let outcome = checks
-            .iter()
-            .map(|check| check.outcome)
-            .max()
-            .unwrap_or(Outcome::Inconclusive);
+        let outcome =
+            checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Inconclusive);
         Self { outcome, checks }
     }
 
     /// The verdict of all the checks of several verdicts.
     pub fn all(verdicts: impl IntoIterator<Item = Self>) -> Self {
-        Self::of(
-            verdicts
-                .into_iter()
-                .flat_map(|verdict| verdict.checks)
-                .collect(),
-        )
+        Self::of(verdicts.into_iter().flat_map(|verdict| verdict.checks).collect())
     }
 }
 
@@ -88,12 +80,7 @@ pub struct Check {
 impl Check {
     /// A check that came out this way.
     pub fn new(name: impl Into<String>, outcome: Outcome, evidence: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            outcome,
-            evidence: evidence.into(),
-            proof: None,
-        }
+        Self { name: name.into(), outcome, evidence: evidence.into(), proof: None }
     }
 
     /// The same check with what its pass proves.
@@ -106,13 +93,7 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}: {}",
-            self.outcome,
-            Printable(&self.name),
-            Printable(&self.evidence)
-        )?;
+        write!(f, "{}: {}: {}", self.outcome, Printable(&self.name), Printable(&self.evidence))?;
         match &self.proof {
             Some(proof) => write!(f, " ({proof})"),
             None => Ok(()),
@@ -144,16 +125,8 @@ impl Proof {
         let confidence = 0.95_f64;
         // As a number for people, 2^53 observations are enough.
         #[expect(clippy::cast_precision_loss, reason = "n is a count of probes")]
-        let bound = if n == 0 {
-            1.0
-        } else {
-            1.0 - (1.0 - confidence).powf(1.0 / n as f64)
-        };
-        Self {
-            n,
-            bound,
-            confidence,
-        }
+        let bound = if n == 0 { 1.0 } else { 1.0 - (1.0 - confidence).powf(1.0 / n as f64) };
+        Self { n, bound, confidence }
     }
 }
 
@@ -190,19 +163,11 @@ mod tests {
     /// The figures of the rule, by hand: 1 - 0.05^(1/n).
     #[test]
     fn the_bound_follows_the_formula() {
-        for (n, bound) in [
-            (0, 1.0),
-            (1, 0.95),
-            (3, 0.6316),
-            (10, 0.2589),
-            (59, 0.0495),
-            (100, 0.0295),
-        ] {
+        for (n, bound) in
+            [(0, 1.0), (1, 0.95), (3, 0.6316), (10, 0.2589), (59, 0.0495), (100, 0.0295)]
+        {
             assert!((Proof::all_good(n).bound - bound).abs() < 0.0001, "n={n}");
         }
-        assert_eq!(
-            Proof::all_good(3).to_string(),
-            "n=3: fewer than 64 % bad at 95 % confidence"
-        );
+        assert_eq!(Proof::all_good(3).to_string(), "n=3: fewer than 64 % bad at 95 % confidence");
     }
 }

@@ -11,14 +11,10 @@ use stillme_rollback_core::{Goal, Plan, Release, Request, Strategy as _, Target,
 fn plan(platform: &MemoryPlatform, strategy: Replace) -> Plan {
     let target = Target::new("memory", "test", "web").unwrap();
     let sim = Simulated::new(platform.clone());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let observation = runtime.block_on(sim.executor().observe(&target)).unwrap();
     let to = Release::new(Version::new("v1").unwrap());
-    strategy
-        .plan(&observation, &Request::new(Goal::Release(to)))
-        .unwrap()
+    strategy.plan(&observation, &Request::new(Goal::Release(to))).unwrap()
 }
 
 fn matrix(platform: MemoryPlatform, strategy: Replace) -> CrashMatrix<MemoryPlatform> {
@@ -39,10 +35,7 @@ fn two_versions() -> MemoryPlatform {
 
 #[test]
 fn every_fault_and_two_crashes_leave_a_named_end_state() {
-    let report = timed(
-        "the target works",
-        &matrix(two_versions(), Replace::default()),
-    );
+    let report = timed("the target works", &matrix(two_versions(), Replace::default()));
     report.assert_clean();
     assert!(report.cases >= 50_000, "{report}");
 }
@@ -51,10 +44,7 @@ fn every_fault_and_two_crashes_leave_a_named_end_state() {
 fn a_target_that_fails_its_verdict_is_always_undone() {
     let mut platform = two_versions();
     platform.sick.push(String::from("v1"));
-    let report = timed(
-        "the target is sick",
-        &matrix(platform, Replace::default()).with_crashes(1),
-    );
+    let report = timed("the target is sick", &matrix(platform, Replace::default()).with_crashes(1));
     report.assert_clean();
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }
@@ -63,10 +53,7 @@ fn a_target_that_fails_its_verdict_is_always_undone() {
 fn a_target_that_exits_at_once_is_always_undone() {
     let mut platform = two_versions();
     platform.broken.push(String::from("v1"));
-    let report = timed(
-        "the target exits",
-        &matrix(platform, Replace::default()).with_crashes(1),
-    );
+    let report = timed("the target exits", &matrix(platform, Replace::default()).with_crashes(1));
     report.assert_clean();
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }
@@ -78,10 +65,8 @@ fn what_can_not_be_undone_comes_last_and_is_finished() {
         strategy.forget_old = true;
         strategy
     };
-    let report = timed(
-        "the old one is forgotten",
-        &matrix(two_versions(), strategy).with_crashes(1),
-    );
+    let report =
+        timed("the old one is forgotten", &matrix(two_versions(), strategy).with_crashes(1));
     report.assert_clean();
 }
 
@@ -89,9 +74,8 @@ fn what_can_not_be_undone_comes_last_and_is_finished() {
 #[test]
 fn a_broken_rule_is_found() {
     for mutation in [Mutation::SkipIntent, Mutation::NoSettle] {
-        let matrix = matrix(two_versions(), Replace::default())
-            .with_crashes(1)
-            .with_mutation(mutation);
+        let matrix =
+            matrix(two_versions(), Replace::default()).with_crashes(1).with_mutation(mutation);
         let report = timed(&format!("{mutation:?}"), &matrix);
         assert!(report.bad > 0, "{mutation:?} goes unnoticed: {report}");
     }

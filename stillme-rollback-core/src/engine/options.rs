@@ -40,9 +40,7 @@ impl Default for Options {
 impl Options {
     /// The wait after this many attempts.
     pub(super) fn wait_after(&self, attempts: u32) -> Duration {
-        let doubled = self
-            .backoff
-            .saturating_mul(1 << attempts.saturating_sub(1).min(16));
+        let doubled = self.backoff.saturating_mul(1 << attempts.saturating_sub(1).min(16));
         doubled.min(Duration::from_secs(5))
     }
 }

@@ -20,11 +20,7 @@ pub struct CallError {
 
 impl From<&Error> for CallError {
     fn from(error: &Error) -> Self {
-        Self {
-            note: error.into(),
-            kind: error.kind(),
-            disposition: error.disposition(),
-        }
+        Self { note: error.into(), kind: error.kind(), disposition: error.disposition() }
     }
 }
 
@@ -35,6 +31,9 @@ pub(super) struct Budget {
     pub(super) attempts_left: bool,
     /// Whether there is time to wait.
     pub(super) time_left: bool,
+    /// Whether there is nothing else left to try: on the way back, and behind a step that can't be
+    /// undone. Then every error is worth another attempt.
+    pub(super) insist: bool,
 }
 
 /// What follows from an observation.
@@ -47,11 +46,7 @@ pub(super) enum Ruling {
     /// The request was taken; its effect is not there yet: look again.
     Poll,
     /// No effect: another attempt, with its own intent.
-    Retry {
-        in_doubt: bool,
-        not_before: Option<Duration>,
-        error: ErrorNote,
-    },
+    Retry { in_doubt: bool, not_before: Option<Duration>, error: ErrorNote },
     /// No effect, and no further attempt.
     Fail { in_doubt: bool, error: ErrorNote },
     /// Nobody can see whether it happened, and it must not happen twice.
@@ -72,21 +67,14 @@ pub(super) fn goal(step: &Step, direction: Direction) -> Option<&Condition> {
 /// Before the request: is it needed, and is the world as the step expects?
 pub(super) fn before(step: &Step, direction: Direction, repeated: bool, facts: &Facts) -> Ruling {
     if goal(step, direction).is_some_and(|goal| goal.holds(facts)) {
-        let outcome = if repeated {
-            StepOutcome::Adopted
-        } else {
-            StepOutcome::AlreadyDone
-        };
+        let outcome = if repeated { StepOutcome::Adopted } else { StepOutcome::AlreadyDone };
         return Ruling::Done(outcome);
     }
     match direction {
         // An undo starts from wherever the failure left things.
         Direction::Undo => Ruling::Act,
         Direction::Do if step.expects.holds(facts) => Ruling::Act,
-        Direction::Do => Ruling::Fail {
-            in_doubt: false,
-            error: unexpected(step, facts),
-        },
+        Direction::Do => Ruling::Fail { in_doubt: false, error: unexpected(step, facts) },
     }
 }
 
@@ -115,17 +103,13 @@ pub(super) fn after(
     }
     let astray = direction == Direction::Do && !step.expects.holds(facts);
     if astray {
-        let in_doubt = answer
-            .as_ref()
-            .is_err_and(|error| error.disposition == Disposition::InDoubt);
-        return Ruling::Fail {
-            in_doubt,
-            error: gone_astray(step, answer, facts),
-        };
+        let in_doubt =
+            answer.as_ref().is_err_and(|error| error.disposition == Disposition::InDoubt);
+        return Ruling::Fail { in_doubt, error: gone_astray(step, answer, facts) };
     }
     match answer {
         Ok(()) if budget.time_left => Ruling::Poll,
-        Ok(()) => give_up_or_retry(direction, budget, late(step, facts)),
+        Ok(()) => give_up_or_retry(budget, late(step, facts)),
         Err(error) => failed_call(step, direction, error, budget),
     }
 }
@@ -141,25 +125,14 @@ fn failed_call(step: &Step, direction: Direction, error: &CallError, budget: Bud
         return if in_doubt {
             Ruling::Ask
         } else {
-            Ruling::Fail {
-                in_doubt,
-                error: error.note.clone(),
-            }
+            Ruling::Fail { in_doubt, error: error.note.clone() }
         };
     }
-    // The way back is tried again whatever the answer was: there is nothing else left to try.
-    let worth_it = direction == Direction::Undo || error.disposition != Disposition::Permanent;
-    if worth_it && budget.attempts_left && (budget.time_left || direction == Direction::Undo) {
-        Ruling::Retry {
-            in_doubt,
-            not_before,
-            error: error.note.clone(),
-        }
+    let worth_it = error.disposition != Disposition::Permanent && budget.time_left;
+    if budget.attempts_left && (worth_it || budget.insist) {
+        Ruling::Retry { in_doubt, not_before, error: error.note.clone() }
     } else {
-        Ruling::Fail {
-            in_doubt,
-            error: error.note.clone(),
-        }
+        Ruling::Fail { in_doubt, error: error.note.clone() }
     }
 }
 
@@ -177,50 +150,33 @@ fn unobservable(step: &Step, answer: &Result<(), CallError>, budget: Budget) -> 
             Disposition::RetryAfter(time) => Some(time),
             _ => None,
         };
-        return Ruling::Retry {
-            in_doubt,
-            not_before,
-            error: error.note.clone(),
-        };
+        return Ruling::Retry { in_doubt, not_before, error: error.note.clone() };
     }
     if in_doubt && step.kind == StepKind::AtMostOnce {
         return Ruling::Ask;
     }
-    Ruling::Fail {
-        in_doubt,
-        error: error.note.clone(),
-    }
+    Ruling::Fail { in_doubt, error: error.note.clone() }
 }
 
-/// A panic says nothing about the effect, and code that panicked once is not trusted again on the
-/// way forward. On the way back there is no other way.
+/// A panic says nothing about the effect, and code that panicked once is not trusted again where
+/// there is another way.
 fn panicked(step: &Step, direction: Direction, error: &CallError, budget: Budget) -> Ruling {
     match direction {
         Direction::Do if step.kind == StepKind::AtMostOnce => Ruling::Ask,
-        Direction::Undo if budget.attempts_left => Ruling::Retry {
-            in_doubt: true,
-            not_before: None,
-            error: error.note.clone(),
-        },
-        Direction::Do | Direction::Undo => Ruling::Fail {
-            in_doubt: true,
-            error: error.note.clone(),
-        },
+        _ if budget.insist && budget.attempts_left => {
+            Ruling::Retry { in_doubt: true, not_before: None, error: error.note.clone() }
+        }
+        Direction::Do | Direction::Undo => {
+            Ruling::Fail { in_doubt: true, error: error.note.clone() }
+        }
     }
 }
 
-fn give_up_or_retry(direction: Direction, budget: Budget, error: ErrorNote) -> Ruling {
-    if direction == Direction::Undo && budget.attempts_left {
-        Ruling::Retry {
-            in_doubt: false,
-            not_before: None,
-            error,
-        }
+fn give_up_or_retry(budget: Budget, error: ErrorNote) -> Ruling {
+    if budget.insist && budget.attempts_left {
+        Ruling::Retry { in_doubt: false, not_before: None, error }
     } else {
-        Ruling::Fail {
-            in_doubt: false,
-            error,
-        }
+        Ruling::Fail { in_doubt: false, error }
     }
 }
 
@@ -255,11 +211,7 @@ fn late(step: &Step, facts: &Facts) -> ErrorNote {
 }
 
 fn sentence(condition: &Condition, facts: &Facts) -> String {
-    let all: Vec<_> = condition
-        .differences(facts)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let all: Vec<_> = condition.differences(facts).iter().map(ToString::to_string).collect();
     all.join(", ")
 }
 

@@ -7,34 +7,15 @@ fn the_parts_are_found() {
     let digest = format!("sha256:{HEX}");
     for (text, repository, tag, with_digest) in [
         ("app:v1", "app", Some("v1"), false),
-        (
-            "localhost:5000/a/b:t_1.x-",
-            "localhost:5000/a/b",
-            Some("t_1.x-"),
-            false,
-        ),
+        ("localhost:5000/a/b:t_1.x-", "localhost:5000/a/b", Some("t_1.x-"), false),
         (&format!("a/b@{digest}"), "a/b", None, true),
-        (
-            &format!("h.io:1/a:v1@{digest}"),
-            "h.io:1/a",
-            Some("v1"),
-            true,
-        ),
-        (
-            "[2001:db8::1]:5000/app:v1",
-            "[2001:db8::1]:5000/app",
-            Some("v1"),
-            false,
-        ),
+        (&format!("h.io:1/a:v1@{digest}"), "h.io:1/a", Some("v1"), true),
+        ("[2001:db8::1]:5000/app:v1", "[2001:db8::1]:5000/app", Some("v1"), false),
     ] {
         let image: ImageRef = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(image.repository(), repository, "{text}");
         assert_eq!(image.tag(), tag, "{text}");
-        assert_eq!(
-            image.digest(),
-            with_digest.then_some(digest.as_str()),
-            "{text}"
-        );
+        assert_eq!(image.digest(), with_digest.then_some(digest.as_str()), "{text}");
         assert_eq!(image.to_string(), text);
     }
 }
@@ -73,10 +54,7 @@ fn what_is_ambiguous_or_steers_is_refused() {
     ] {
         let error = bad.parse::<ImageRef>().expect_err(bad);
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(
-            error.to_string().len() < 2500,
-            "an error must not repeat 64 KiB of input"
-        );
+        assert!(error.to_string().len() < 2500, "an error must not repeat 64 KiB of input");
     }
 }
 

@@ -77,9 +77,7 @@ impl Progress {
         }
         let mut progress = Self::begin(plan);
         for (index, entry) in entries {
-            progress
-                .apply(plan, entry)
-                .map_err(|why| illegal(index, why))?;
+            progress.apply(plan, entry).map_err(|why| illegal(index, why))?;
         }
         Ok((Arc::clone(plan), progress))
     }
@@ -100,19 +98,10 @@ impl Progress {
                 self.in_doubt |= self.steps.iter().any(|step| step.open.is_some());
                 self.paused = was_paused;
             }
-            Entry::Intent {
-                step,
-                attempt,
-                direction,
-            } => self.intend(plan, step, *attempt, *direction)?,
-            Entry::Result {
-                step,
-                attempt,
-                direction,
-                outcome,
-                in_doubt,
-                ..
-            } => {
+            Entry::Intent { step, attempt, direction } => {
+                self.intend(plan, step, *attempt, *direction)?
+            }
+            Entry::Result { step, attempt, direction, outcome, in_doubt, .. } => {
                 self.in_doubt |= in_doubt;
                 self.conclude(plan, step, *attempt, *direction, *outcome)?;
             }
@@ -231,19 +220,12 @@ impl Progress {
 }
 
 fn position(plan: &Plan, id: &StepId) -> Result<usize, &'static str> {
-    plan.steps
-        .iter()
-        .position(|step| step.id == *id)
-        .ok_or("a step that the plan does not have")
+    plan.steps.iter().position(|step| step.id == *id).ok_or("a step that the plan does not have")
 }
 
 fn illegal(index: usize, why: &str) -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "read journal",
-        format!("record {index}: {why}"),
-    )
-    .with_hint("nothing was touched; look at the file and at the target before you decide")
+    Error::new(ErrorKind::Corrupt, "read journal", format!("record {index}: {why}"))
+        .with_hint("nothing was touched; look at the file and at the target before you decide")
 }
 
 #[cfg(test)]

@@ -35,13 +35,7 @@ pub struct Record {
 impl Record {
     /// A record.
     pub fn new(seq: u64, epoch: u32, at: SystemTime, elapsed_ms: u64, entry: Entry) -> Self {
-        Self {
-            seq,
-            epoch,
-            at,
-            elapsed_ms,
-            entry,
-        }
+        Self { seq, epoch, at, elapsed_ms, entry }
     }
 }
 
@@ -189,10 +183,7 @@ pub struct ErrorNote {
 impl ErrorNote {
     /// A note of something that is no [`Error`].
     pub fn text(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            causes: Vec::new(),
-        }
+        Self { message: message.into(), causes: Vec::new() }
     }
 }
 
@@ -200,10 +191,7 @@ impl From<&Error> for ErrorNote {
     fn from(error: &Error) -> Self {
         let mut lines = chain(error);
         let message = lines.remove(0);
-        Self {
-            message,
-            causes: lines,
-        }
+        Self { message, causes: lines }
     }
 }
 
@@ -214,9 +202,7 @@ mod epoch_millis {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         to.serialize_u64(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 

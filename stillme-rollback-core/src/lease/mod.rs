@@ -29,13 +29,7 @@ pub struct Holder {
 impl Holder {
     /// This process, at no step yet.
     pub fn new(run: RunId, host: impl Into<String>, since: SystemTime) -> Self {
-        Self {
-            run,
-            pid: std::process::id(),
-            host: host.into(),
-            since,
-            step: None,
-        }
+        Self { run, pid: std::process::id(), host: host.into(), since, step: None }
     }
 }
 

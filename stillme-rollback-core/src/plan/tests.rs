@@ -8,25 +8,15 @@ fn step(name: &str, phase: Phase) -> Step {
     if phase == Phase::Verify {
         return Step::verdict(id, name, Duration::from_secs(1));
     }
-    Step::apply(
-        id,
-        phase,
-        StepKind::Observable,
-        name,
-        Action::new(name, serde_json::Value::Null),
-    )
-    .makes(Condition::new().is(name, "done"))
-    .undo(Undo::Restores(Condition::new().is(name, "not done")))
+    Step::apply(id, phase, StepKind::Observable, name, Action::new(name, serde_json::Value::Null))
+        .makes(Condition::new().is(name, "done"))
+        .undo(Undo::Restores(Condition::new().is(name, "not done")))
 }
 
 fn plan(steps: Vec<Step>) -> Plan {
     let release = |v: &str| Release::new(Version::new(v).unwrap());
-    let mut plan = Plan::new(
-        "test",
-        Target::new("memory", "m", "web").unwrap(),
-        release("v2"),
-        release("v1"),
-    );
+    let mut plan =
+        Plan::new("test", Target::new("memory", "m", "web").unwrap(), release("v2"), release("v1"));
     plan.starts = Condition::new().is("old", "up");
     plan.steps = steps;
     plan
@@ -46,14 +36,7 @@ fn a_legal_plan_passes_and_reads_as_text() {
     let plan = plan(legal());
     plan.check().unwrap();
     let text = plan.to_string();
-    for part in [
-        "memory/web back to v1",
-        "prepare",
-        "switch",
-        "verify",
-        "commit",
-        "fingerprint",
-    ] {
+    for part in ["memory/web back to v1", "prepare", "switch", "verify", "commit", "fingerprint"] {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
 }
@@ -65,15 +48,11 @@ fn each_law_is_enforced() {
         ("no steps", |p| p.steps.clear()),
         ("stands twice", |p| p.steps[1].id = p.steps[0].id.clone()),
         ("earlier phase", |p| p.steps.swap(0, 1)),
-        ("mixes up", |p| {
-            p.steps[2].work = Work::Apply(Action::new("x", serde_json::Value::Null))
-        }),
+        ("mixes up", |p| p.steps[2].work = Work::Apply(Action::new("x", serde_json::Value::Null))),
         ("without a verdict", |p| {
             p.steps.remove(2);
         }),
-        ("nothing to observe", |p| {
-            p.steps[0].makes = Condition::new()
-        }),
+        ("nothing to observe", |p| p.steps[0].makes = Condition::new()),
         ("not in commit", |p| p.steps[1].undo = Undo::Impossible),
         ("before one that can", |p| {
             let mut last = step("forget", Phase::Commit);
@@ -111,14 +90,9 @@ fn the_fingerprint_survives_serialisation_and_sees_every_change() {
 #[test]
 fn the_last_word_on_each_fact_counts_at_the_end() {
     let mut steps = legal();
-    steps[3] = steps[3]
-        .clone()
-        .makes(Condition::new().is("create", "gone"));
+    steps[3] = steps[3].clone().makes(Condition::new().is("create", "gone"));
     let ends = plan(steps).ends();
-    assert_eq!(
-        ends,
-        Condition::new().is("create", "gone").is("stop", "done")
-    );
+    assert_eq!(ends, Condition::new().is("create", "gone").is("stop", "done"));
 }
 
 #[test]

@@ -62,9 +62,7 @@ pub struct CrashMatrix<M: Model> {
 
 impl<M: Model> fmt::Debug for CrashMatrix<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CrashMatrix")
-            .field("plan", &self.plan.strategy)
-            .finish_non_exhaustive()
+        f.debug_struct("CrashMatrix").field("plan", &self.plan.strategy).finish_non_exhaustive()
     }
 }
 
@@ -137,13 +135,7 @@ impl<M: Model> CrashMatrix<M> {
             sim: Simulated::new(self.platform.clone()),
             first: true,
         };
-        let tally = walker.live(
-            life,
-            Left {
-                fault: self.faults,
-                crashes: self.crashes,
-            },
-        );
+        let tally = walker.live(life, Left { fault: self.faults, crashes: self.crashes });
         MatrixReport {
             strategy: self.plan.strategy.clone(),
             unperturbed: reference.state,
@@ -158,10 +150,8 @@ impl<M: Model> CrashMatrix<M> {
 
     /// The run in which nothing goes wrong.
     fn unperturbed(&self) -> Reference {
-        let run = Run {
-            id: RunId::from_parts(SystemTime::UNIX_EPOCH, 7),
-            plan: Arc::clone(&self.plan),
-        };
+        let run =
+            Run { id: RunId::from_parts(SystemTime::UNIX_EPOCH, 7), plan: Arc::clone(&self.plan) };
         let sim = Simulated::new(self.platform.clone());
         let mut machine = Machine::begin(run, Arc::clone(&self.options));
         let mut command = machine.next(Input::Start, &Now::default());
@@ -176,17 +166,11 @@ impl<M: Model> CrashMatrix<M> {
             }
             let input = match &command {
                 Command::Finish(state) => {
-                    return Reference {
-                        state: *state,
-                        view: sim.view(),
-                    };
+                    return Reference { state: *state, view: sim.view() };
                 }
                 other => self.perform(&machine, other, &sim),
             };
-            let now = Now {
-                elapsed: sim.elapsed(),
-                ..Now::default()
-            };
+            let now = Now { elapsed: sim.elapsed(), ..Now::default() };
             command = machine.next(input, &now);
         }
     }
@@ -212,14 +196,8 @@ impl<M: Model> CrashMatrix<M> {
             }
             Command::Collect => {
                 let exhibits = at_once(executor().evidence(run)).unwrap_or_default();
-                let summary = exhibits
-                    .into_iter()
-                    .map(|exhibit| exhibit.summary)
-                    .collect();
-                Input::Collected {
-                    files: Vec::new(),
-                    summary,
-                }
+                let summary = exhibits.into_iter().map(|exhibit| exhibit.summary).collect();
+                Input::Collected { files: Vec::new(), summary }
             }
             Command::Wait { time, .. } => {
                 sim.advance(*time);
@@ -231,12 +209,7 @@ impl<M: Model> CrashMatrix<M> {
 }
 
 fn context(run: &Run, call: Call) -> StepContext {
-    StepContext::new(
-        run.clone(),
-        &run.plan.steps[call.step],
-        call.attempt,
-        call.time_left,
-    )
+    StepContext::new(run.clone(), &run.plan.steps[call.step], call.attempt, call.time_left)
 }
 
 fn told<T>(answer: Result<T, Error>) -> Result<T, CallError> {
@@ -355,12 +328,7 @@ impl<M: Model> Walker<'_, M> {
         }
         let mut progress = life.durable.clone();
         // The entry is legal wherever a run is not at its end.
-        let _ = progress.apply(
-            &self.run.plan,
-            &Entry::Resumed {
-                by: String::from("matrix"),
-            },
-        );
+        let _ = progress.apply(&self.run.plan, &Entry::Resumed { by: String::from("matrix") });
         Machine::resume(self.run.clone(), progress, Wish::default(), options)
     }
 
@@ -376,6 +344,9 @@ impl<M: Model> Walker<'_, M> {
                 }
                 Command::Append(entry) => {
                     let entry = entry.clone();
+                    if let Entry::End { state, reason } = &entry {
+                        walk.story.push(format!("{state}: {reason}"));
+                    }
                     self.boundary(&mut walk, &entry, tally);
                     Input::Appended
                 }
@@ -384,18 +355,13 @@ impl<M: Model> Walker<'_, M> {
                 }
                 _ => self.calls(&mut walk, tally),
             };
-            let now = Now {
-                elapsed: walk.sim.elapsed().saturating_sub(walk.born),
-                ..Now::default()
-            };
+            let now =
+                Now { elapsed: walk.sim.elapsed().saturating_sub(walk.born), ..Now::default() };
             walk.command = walk.machine.next(input, &now);
         }
         tally.cases += 1;
         tally.bad += 1;
-        tally.examples.push(format!(
-            "{}\n  goes round in circles",
-            walk.story.join("\n  ")
-        ));
+        tally.examples.push(format!("{}\n  goes round in circles", walk.story.join("\n  ")));
     }
 
     /// A journal boundary: killed before the record is durable, or after.
@@ -433,11 +399,7 @@ impl<M: Model> Walker<'_, M> {
         for (at, is_write) in calls.iter().enumerate() {
             let at = at as u64;
             if walk.left.fault {
-                let faults = if *is_write {
-                    Fault::of_writes()
-                } else {
-                    Fault::of_reads()
-                };
+                let faults = if *is_write { Fault::of_writes() } else { Fault::of_reads() };
                 for fault in faults {
                     self.fault(walk, &base, at, fault, tally);
                 }
@@ -476,16 +438,11 @@ impl<M: Model> Walker<'_, M> {
             return;
         }
         sim.restart();
-        let now = Now {
-            elapsed: sim.elapsed().saturating_sub(walk.born),
-            ..Now::default()
-        };
+        let now = Now { elapsed: sim.elapsed().saturating_sub(walk.born), ..Now::default() };
         let command = machine.next(input, &now);
         let mut story = walk.story.clone();
-        story.push(format!(
-            "{fault:?} at call {at} of {}",
-            describe(&walk.command, &self.run.plan)
-        ));
+        story
+            .push(format!("{fault:?} at call {at} of {}", describe(&walk.command, &self.run.plan)));
         let branch = Walk {
             machine,
             command,
@@ -493,10 +450,7 @@ impl<M: Model> Walker<'_, M> {
             sim,
             born: walk.born,
             first: walk.first,
-            left: Left {
-                fault: false,
-                ..walk.left
-            },
+            left: Left { fault: false, ..walk.left },
             seen: HashSet::new(),
             story,
         };
@@ -517,16 +471,9 @@ impl<M: Model> Walker<'_, M> {
         {
             return;
         }
-        let left = Left {
-            crashes: walk.left.crashes - 1,
-            ..walk.left
-        };
+        let left = Left { crashes: walk.left.crashes - 1, ..walk.left };
         let untouched = *durable == Progress::begin(&self.run.plan);
-        let life = Life {
-            durable: durable.clone(),
-            sim,
-            first: walk.first && untouched,
-        };
+        let life = Life { durable: durable.clone(), sim, first: walk.first && untouched };
         let rest = self.live(life, left);
         walk.story.push(what());
         tally.add(&rest, &walk.story);
@@ -544,10 +491,9 @@ impl<M: Model> Walker<'_, M> {
             || walk.durable.steps[call.step].open == Some(direction);
         if !kept {
             tally.bad += 1;
-            tally.examples.push(format!(
-                "{}\n  a request without a durable intent",
-                walk.story.join("\n  ")
-            ));
+            tally
+                .examples
+                .push(format!("{}\n  a request without a durable intent", walk.story.join("\n  ")));
         }
     }
 
@@ -576,17 +522,12 @@ impl<M: Model> Walker<'_, M> {
 
 fn name(entry: &Entry) -> String {
     match entry {
-        Entry::Intent {
-            step,
-            direction,
-            attempt,
-        } => format!("intent {direction:?} {step} {attempt}"),
-        Entry::Result {
-            step,
-            direction,
-            outcome,
-            ..
-        } => format!("result {direction:?} {step} {outcome:?}"),
+        Entry::Intent { step, direction, attempt } => {
+            format!("intent {direction:?} {step} {attempt}")
+        }
+        Entry::Result { step, direction, outcome, .. } => {
+            format!("result {direction:?} {step} {outcome:?}")
+        }
         Entry::Verdict { verdict, .. } => format!("verdict {}", verdict.outcome),
         Entry::TurnBack { .. } => String::from("turn-back"),
         Entry::End { state, .. } => format!("end {state}"),
@@ -658,11 +599,7 @@ impl MatrixReport {
 
 impl fmt::Display for MatrixReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "crash matrix of {}: {} cases, {} bad",
-            self.strategy, self.cases, self.bad
-        )?;
+        write!(f, "crash matrix of {}: {} cases, {} bad", self.strategy, self.cases, self.bad)?;
         for (state, count) in &self.ends {
             write!(f, ", {state} {count}")?;
         }

@@ -85,10 +85,7 @@ impl MemoryPlatform {
 
     /// The instance that has a name.
     pub fn named(&self, name: &str) -> Option<(u64, &Instance)> {
-        self.instances
-            .iter()
-            .find(|(_, instance)| instance.name == name)
-            .map(|(id, i)| (*id, i))
+        self.instances.iter().find(|(_, instance)| instance.name == name).map(|(id, i)| (*id, i))
     }
 
     fn get(&mut self, id: u64) -> Result<&mut Instance> {
@@ -183,12 +180,7 @@ impl Model for MemoryPlatform {
         let mut lines: Vec<_> = self
             .instances
             .values()
-            .map(|i| {
-                format!(
-                    "{} {} {:?} restart={}",
-                    i.name, i.version, i.state, i.restart
-                )
-            })
+            .map(|i| format!("{} {} {:?} restart={}", i.name, i.version, i.state, i.restart))
             .collect();
         lines.sort();
         lines.join("\n")
@@ -198,11 +190,7 @@ impl Model for MemoryPlatform {
 impl MemoryPlatform {
     fn perform_by_name(&mut self, name: &str, call: &MemoryCall) -> Result<MemoryReply> {
         let Some((id, _)) = self.named(name) else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "call",
-                format!("no `{name}`"),
-            ));
+            return Err(Error::new(ErrorKind::NotFound, "call", format!("no `{name}`")));
         };
         self.perform(&match call {
             MemoryCall::Start(_) => MemoryCall::Start(id),
@@ -216,38 +204,25 @@ impl MemoryPlatform {
 
     fn refuse_taken(&self, name: &str, except: Option<u64>) -> Result<()> {
         match self.named(name) {
-            Some((id, _)) if except != Some(id) => Err(Error::new(
-                ErrorKind::Conflict,
-                "call",
-                format!("`{name}` is taken by {id}"),
-            )),
+            Some((id, _)) if except != Some(id) => {
+                Err(Error::new(ErrorKind::Conflict, "call", format!("`{name}` is taken by {id}")))
+            }
             _ => Ok(()),
         }
     }
 
     fn start(&mut self, id: u64) -> Result<()> {
-        let other = self
-            .instances
-            .iter()
-            .any(|(o, i)| *o != id && i.state == InstanceState::Up);
+        let other = self.instances.iter().any(|(o, i)| *o != id && i.state == InstanceState::Up);
         let broken = self.broken.clone();
         let instance = self.get(id)?;
         if instance.state == InstanceState::Up {
             return Ok(());
         }
         if other {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "call",
-                "the port is already allocated",
-            ));
+            return Err(Error::new(ErrorKind::Internal, "call", "the port is already allocated"));
         }
         let exits = broken.contains(&instance.version);
-        instance.state = if exits {
-            InstanceState::Exited
-        } else {
-            InstanceState::Up
-        };
+        instance.state = if exits { InstanceState::Exited } else { InstanceState::Up };
         Ok(())
     }
 }
@@ -269,10 +244,7 @@ pub struct MemoryExecutor {
 impl MemoryExecutor {
     /// The executor of a platform.
     pub fn new(platform: Simulated<MemoryPlatform>) -> Self {
-        Self {
-            platform,
-            by_name: false,
-        }
+        Self { platform, by_name: false }
     }
 
     /// An executor that acts on names instead of ids, to show what comes of it.
@@ -344,10 +316,8 @@ impl Scene {
             .and_then(|id| id.parse().ok())
             .unwrap_or(0);
         let ours = run.id.to_string();
-        let made: Vec<_> = instances
-            .iter()
-            .filter(|(_, i)| i.run.as_deref() == Some(&ours))
-            .collect();
+        let made: Vec<_> =
+            instances.iter().filter(|(_, i)| i.run.as_deref() == Some(&ours)).collect();
         let new = made
             .iter()
             .find(|(_, i)| i.name == service)
@@ -358,10 +328,8 @@ impl Scene {
             .map(|(id, _)| **id)
             .filter(|id| Some(*id) != new.as_ref().map(|n| n.0))
             .collect();
-        let owner = instances
-            .iter()
-            .find(|(_, i)| i.name == service)
-            .map(|(id, i)| (*id, i.clone()));
+        let owner =
+            instances.iter().find(|(_, i)| i.name == service).map(|(id, i)| (*id, i.clone()));
         Self {
             service,
             temporary,
@@ -381,21 +349,14 @@ impl Scene {
             None => ("free", None),
             Some((id, _)) if *id == self.old_id => ("old", None),
             Some((id, _)) if Some(*id) == new_id => ("new", None),
-            Some((id, i)) => (
-                "other",
-                Some(format!("`{}` is now {id} ({})", i.name, i.version)),
-            ),
+            Some((id, i)) => ("other", Some(format!("`{}` is now {id} ({})", i.name, i.version))),
         };
         let gone = self.old.is_none() && name != "new";
         let foreign = foreign.or_else(|| gone.then(|| format!("`{}` was removed", self.service)));
         let (old, restart) = match &self.old {
             None => ("gone", "gone"),
             Some(i) => (
-                if i.state == InstanceState::Up {
-                    "up"
-                } else {
-                    "down"
-                },
+                if i.state == InstanceState::Up { "up" } else { "down" },
                 if i.restart { "kept" } else { "held" },
             ),
         };
@@ -407,11 +368,7 @@ impl Scene {
                 InstanceState::Exited => "exited",
             },
         };
-        let strays = if self.strays.is_empty() {
-            "none"
-        } else {
-            "some"
-        };
+        let strays = if self.strays.is_empty() { "none" } else { "some" };
         let facts = Facts::new()
             .with("name", name)
             .with("old", old)
@@ -504,11 +461,7 @@ impl Executor for MemoryExecutor {
 
     async fn evidence(&self, run: &Run) -> Result<Vec<Exhibit>> {
         let scene = self.scene(run)?;
-        Ok(vec![Exhibit::new(
-            "state.txt",
-            scene.facts().to_string(),
-            Vec::new(),
-        )])
+        Ok(vec![Exhibit::new("state.txt", scene.facts().to_string(), Vec::new())])
     }
 }
 
@@ -589,16 +542,8 @@ impl Strategy for Replace {
         }
         let up = observation.detail.expose().get("up") == Some(&json!(true));
         let old = if up { "up" } else { "down" };
-        let mut plan = Plan::new(
-            self.name(),
-            observation.target.clone(),
-            from.clone(),
-            to.clone(),
-        );
-        plan.starts = Condition::new()
-            .is("name", "old")
-            .is("old", old)
-            .is("new", "absent");
+        let mut plan = Plan::new(self.name(), observation.target.clone(), from.clone(), to.clone());
+        plan.starts = Condition::new().is("name", "old").is("old", old).is("new", "absent");
         plan.steps = self.steps(old)?;
         plan.checks.clone_from(&request.checks);
         plan.on_inconclusive = request.on_inconclusive;
@@ -613,13 +558,7 @@ impl Replace {
         let is = |key: &str, value: &str| Condition::new().is(key, value);
         let step = |name: &str, phase, verb: &str, expects, makes, undo| {
             let action = Action::new(verb, serde_json::Value::Null);
-            let step = Step::apply(
-                StepId::new(name)?,
-                phase,
-                StepKind::Observable,
-                name,
-                action,
-            );
+            let step = Step::apply(StepId::new(name)?, phase, StepKind::Observable, name, action);
             Ok::<_, Error>(step.expects(expects).makes(makes).undo(undo))
         };
         let mut steps = vec![

@@ -208,11 +208,7 @@ impl<M: Model> State<M> {
     fn bring_late_effects(&mut self) {
         let (calls, elapsed) = (self.calls, self.elapsed);
         let due = |late: &LateCall<M::Call>| late.at_call <= calls || late.at_time <= elapsed;
-        for late in self
-            .late
-            .extract_if(.., |late| due(late))
-            .collect::<Vec<_>>()
-        {
+        for late in self.late.extract_if(.., |late| due(late)).collect::<Vec<_>>() {
             // Nobody is there to hear what came of it.
             drop(self.model.perform(&late.call));
         }

@@ -29,13 +29,7 @@ impl App {
     pub(crate) fn new(config: Config, listening_since: Instant) -> Self {
         let faults = Faults::new(config.error_rate);
         let draining = AtomicBool::new(false);
-        Self {
-            config,
-            listening_since,
-            draining,
-            faults,
-            metrics: Metrics::default(),
-        }
+        Self { config, listening_since, draining, faults, metrics: Metrics::default() }
     }
 
     /// From now on `/readyz` is bad; everything else goes on.
@@ -60,26 +54,14 @@ impl App {
 
     /// Counts an answer that was sent `elapsed` after its request arrived.
     pub(crate) fn record(&self, request: &Request, status: u16, elapsed: Duration) {
-        let labels = Labels {
-            method: known_method(request),
-            path: known_path(request),
-            status,
-        };
+        let labels = Labels { method: known_method(request), path: known_path(request), status };
         self.metrics.observe(labels, elapsed);
     }
 
     fn root(&self, wants_text: bool) -> Response {
-        let Config {
-            version,
-            instance,
-            latency,
-            ..
-        } = &self.config;
+        let Config { version, instance, latency, .. } = &self.config;
         let response = if self.faults.next_fails() {
-            Response::json(
-                500,
-                &json!({"error": "broken on purpose", "version": version}),
-            )
+            Response::json(500, &json!({"error": "broken on purpose", "version": version}))
         } else if wants_text {
             Response::text(200, format!("{version}\n"))
         } else {
@@ -143,8 +125,5 @@ fn known_method(request: &Request) -> &'static str {
 
 fn known_path(request: &Request) -> &'static str {
     const PATHS: [&str; 5] = ["/", "/healthz", "/readyz", "/metrics", "/security/status"];
-    PATHS
-        .into_iter()
-        .find(|path| *path == request.path)
-        .unwrap_or("other")
+    PATHS.into_iter().find(|path| *path == request.path).unwrap_or("other")
 }

@@ -50,10 +50,7 @@ impl Exit {
     fn of(code: Option<u8>, after: Option<Duration>) -> Option<Self> {
         match (code, after) {
             (None, None) => None,
-            _ => Some(Self {
-                code: code.unwrap_or(1),
-                after: after.unwrap_or_default(),
-            }),
+            _ => Some(Self { code: code.unwrap_or(1), after: after.unwrap_or_default() }),
         }
     }
 }
@@ -75,9 +72,7 @@ impl Config {
     pub(crate) fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let knobs = Knobs {
-            variable: &variable,
-        };
+        let knobs = Knobs { variable: &variable };
         let host = knobs.parsed("HOST", "an IP address", IpAddr::V4(Ipv4Addr::UNSPECIFIED))?;
         let port = knobs.parsed("PORT", "a port from 0 (any free one) to 65535", 8080)?;
         let exit_after = knobs.duration("TESTBED_EXIT_AFTER")?;
@@ -137,13 +132,7 @@ impl Knobs<'_> {
         expected: &'static str,
     ) -> Result<Option<T>, ConfigError> {
         self.get(name)
-            .map(|value| {
-                value.parse().map_err(|_| ConfigError {
-                    name,
-                    value,
-                    expected,
-                })
-            })
+            .map(|value| value.parse().map_err(|_| ConfigError { name, value, expected }))
             .transpose()
     }
 
@@ -160,13 +149,7 @@ impl Knobs<'_> {
         const EXPECTED: &str =
             "a whole number with its unit, such as 250ms, 2s or 1m, at most a day";
         self.get(name)
-            .map(|value| {
-                duration(&value).ok_or(ConfigError {
-                    name,
-                    value,
-                    expected: EXPECTED,
-                })
-            })
+            .map(|value| duration(&value).ok_or(ConfigError { name, value, expected: EXPECTED }))
             .transpose()
     }
 }

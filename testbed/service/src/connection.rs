@@ -77,10 +77,7 @@ fn farewell(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the delay is what the knob asks for"
-)]
+#[expect(clippy::disallowed_methods, reason = "the delay is what the knob asks for")]
 fn wait(delay: Duration) {
     if !delay.is_zero() {
         std::thread::sleep(delay);

@@ -49,10 +49,7 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub(crate) const fn new(rate: ErrorRate) -> Self {
-        Self {
-            rate,
-            seen: AtomicU32::new(0),
-        }
+        Self { rate, seen: AtomicU32::new(0) }
     }
 
     pub(crate) fn next_fails(&self) -> bool {
@@ -66,13 +63,7 @@ mod tests {
 
     #[test]
     fn of_n_requests_exactly_the_share_fails() {
-        for (rate, of_100) in [
-            ("0", 0),
-            ("0.01", 1),
-            ("0.2", 20),
-            ("0.333", 33),
-            ("1", 100),
-        ] {
+        for (rate, of_100) in [("0", 0), ("0.01", 1), ("0.2", 20), ("0.333", 33), ("1", 100)] {
             let faults = Faults::new(rate.parse().unwrap());
             let failed = (0..100).filter(|_| faults.next_fails()).count();
             assert_eq!(failed, of_100, "rate {rate}");

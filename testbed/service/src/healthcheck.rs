@@ -21,17 +21,10 @@ pub(crate) fn run(config: &Config, path: &str) -> ExitCode {
     match get(config.own_address(), path) {
         Ok(answer) => {
             log::say(summary(&answer));
-            if is_success(&answer) {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            if is_success(&answer) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            log::complain(&format!(
-                "GET {path} from {}: {error}",
-                config.own_address()
-            ));
+            log::complain(&format!("GET {path} from {}: {error}", config.own_address()));
             ExitCode::FAILURE
         }
     }
@@ -44,10 +37,7 @@ fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST).read_to_string(&mut answer)?;
     Ok(answer)
@@ -62,10 +52,7 @@ fn is_success(answer: &str) -> bool {
 
 /// The body.
 fn summary(answer: &str) -> &str {
-    answer
-        .split_once("\r\n\r\n")
-        .map_or(answer, |(_, body)| body)
-        .trim_end()
+    answer.split_once("\r\n\r\n").map_or(answer, |(_, body)| body).trim_end()
 }
 
 #[cfg(test)]

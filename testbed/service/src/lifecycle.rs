@@ -41,10 +41,7 @@ fn serve(config: Config) -> io::Result<ExitCode> {
         return Ok(end.code());
     }
     let listener = TcpListener::bind(config.address).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("can't listen on {}: {error}", config.address),
-        )
+        io::Error::new(error.kind(), format!("can't listen on {}: {error}", config.address))
     })?;
     let app = Arc::new(App::new(config.clone(), Instant::now()));
     let server = Server::start(listener, Arc::clone(&app))?;
@@ -92,30 +89,17 @@ struct Life {
 
 impl Life {
     fn begin(config: &Config) -> io::Result<Self> {
-        let crash = config
-            .exit
-            .map(|Exit { code, after }| (Instant::now() + after, code));
-        Ok(Self {
-            stops: stops(config.ignore_sigterm)?,
-            crash,
-        })
+        let crash = config.exit.map(|Exit { code, after }| (Instant::now() + after, code));
+        Ok(Self { stops: stops(config.ignore_sigterm)?, crash })
     }
 
     /// Waits for the end, or until `limit` has passed without one.
     fn wait(&self, limit: Option<Duration>) -> Option<End> {
         let until = limit.map(|limit| Instant::now() + limit);
-        let first = [until, self.crash.map(|(at, _)| at)]
-            .into_iter()
-            .flatten()
-            .min();
+        let first = [until, self.crash.map(|(at, _)| at)].into_iter().flatten().min();
         let stopped = match first {
-            None => self
-                .stops
-                .recv()
-                .map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => self
-                .stops
-                .recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => self.stops.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => self.stops.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         match (stopped, self.crash) {
             (Err(RecvTimeoutError::Timeout), Some((at, code))) if Instant::now() >= at => {
@@ -132,16 +116,14 @@ impl Life {
 fn stops(ignore_sigterm: bool) -> io::Result<Receiver<Stop>> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (sender, receiver) = channel();
-    thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                if signal == SIGTERM && ignore_sigterm {
-                    log::event(&json!({"event": "ignored", "signal": "SIGTERM"}));
-                } else if sender.send(Stop).is_err() {
-                    return;
-                }
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if signal == SIGTERM && ignore_sigterm {
+                log::event(&json!({"event": "ignored", "signal": "SIGTERM"}));
+            } else if sender.send(Stop).is_err() {
+                return;
             }
-        })?;
+        }
+    })?;
     Ok(receiver)
 }

@@ -63,11 +63,7 @@ impl Metrics {
 
     /// The page of `/metrics`.
     pub(crate) fn page(&self, version: &str) -> String {
-        let all = self
-            .series
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let all = self.series.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut page = String::new();
         // Writing to a String can't fail.
         let _ = write_page(&mut page, version, &all);
@@ -82,21 +78,12 @@ fn write_page(
 ) -> std::fmt::Result {
     page.push_str("# HELP testbed_build_info The version that serves.\n");
     page.push_str("# TYPE testbed_build_info gauge\n");
-    writeln!(
-        page,
-        "testbed_build_info{{version=\"{}\"}} 1",
-        escaped(version)
-    )?;
+    writeln!(page, "testbed_build_info{{version=\"{}\"}} 1", escaped(version))?;
 
     page.push_str("# HELP http_requests_total Requests answered, by method, path and status.\n");
     page.push_str("# TYPE http_requests_total counter\n");
     for (labels, series) in all {
-        writeln!(
-            page,
-            "http_requests_total{{{}}} {}",
-            pairs(labels),
-            series.count
-        )?;
+        writeln!(page, "http_requests_total{{{}}} {}", pairs(labels), series.count)?;
     }
 
     page.push_str("# HELP http_request_duration_seconds Time from request to answer.\n");
@@ -108,48 +95,28 @@ fn write_page(
             writeln!(page, "http_request_duration_seconds_bucket{{{le}}} {count}")?;
         }
         let Series { count, seconds, .. } = series;
-        writeln!(
-            page,
-            "http_request_duration_seconds_bucket{{{pairs},le=\"+Inf\"}} {count}"
-        )?;
-        writeln!(
-            page,
-            "http_request_duration_seconds_sum{{{pairs}}} {seconds}"
-        )?;
-        writeln!(
-            page,
-            "http_request_duration_seconds_count{{{pairs}}} {count}"
-        )?;
+        writeln!(page, "http_request_duration_seconds_bucket{{{pairs},le=\"+Inf\"}} {count}")?;
+        writeln!(page, "http_request_duration_seconds_sum{{{pairs}}} {seconds}")?;
+        writeln!(page, "http_request_duration_seconds_count{{{pairs}}} {count}")?;
     }
     Ok(())
 }
 
 fn pairs(labels: &Labels) -> String {
-    let Labels {
-        method,
-        path,
-        status,
-    } = labels;
+    let Labels { method, path, status } = labels;
     format!("method=\"{method}\",path=\"{path}\",status=\"{status}\"")
 }
 
 /// A label's value: the format knows three escapes and no others.
 fn escaped(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ROOT: Labels = Labels {
-        method: "GET",
-        path: "/",
-        status: 200,
-    };
+    const ROOT: Labels = Labels { method: "GET", path: "/", status: 200 };
 
     #[test]
     fn a_page_without_requests_still_announces_its_families() {
@@ -186,9 +153,6 @@ mod tests {
     #[test]
     fn a_version_cannot_break_out_of_its_label() {
         let page = Metrics::default().page("a\"b\\c\nd");
-        assert!(
-            page.contains(r#"testbed_build_info{version="a\"b\\c\nd"} 1"#),
-            "{page}"
-        );
+        assert!(page.contains(r#"testbed_build_info{version="a\"b\\c\nd"} 1"#), "{page}");
     }
 }

@@ -110,11 +110,7 @@ fn first_line(head: &mut io::Take<impl BufRead>) -> Result<Option<String>, Reque
         Err(error) => return Err(error.into()),
     }
     let line = line_of(head)?;
-    if line.is_empty() {
-        line_of(head).map(Some)
-    } else {
-        Ok(Some(line))
-    }
+    if line.is_empty() { line_of(head).map(Some) } else { Ok(Some(line)) }
 }
 
 fn line_of(head: &mut io::Take<impl BufRead>) -> Result<String, RequestError> {
@@ -122,11 +118,7 @@ fn line_of(head: &mut io::Take<impl BufRead>) -> Result<String, RequestError> {
     head.read_until(b'\n', &mut line)?;
     if line.pop() != Some(b'\n') {
         let too_large = head.limit() == 0;
-        return Err(if too_large {
-            RequestError::TooLarge
-        } else {
-            RequestError::Malformed
-        });
+        return Err(if too_large { RequestError::TooLarge } else { RequestError::Malformed });
     }
     if line.last() == Some(&b'\r') {
         line.pop();
@@ -135,8 +127,5 @@ fn line_of(head: &mut io::Take<impl BufRead>) -> Result<String, RequestError> {
 }
 
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -9,10 +9,7 @@ use serde_json::Value;
 /// The service speaks plain HTTP; HSTS is for the proxy before it that ends TLS, and browsers
 /// ignore it without TLS.
 pub(crate) const SECURITY_HEADERS: [(&str, &str); 10] = [
-    (
-        "Strict-Transport-Security",
-        "max-age=63072000; includeSubDomains",
-    ),
+    ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
     (
         "Content-Security-Policy",
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -23,10 +20,7 @@ pub(crate) const SECURITY_HEADERS: [(&str, &str); 10] = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Embedder-Policy", "require-corp"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Permissions-Policy",
-        "camera=(), geolocation=(), microphone=()",
-    ),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
     ("Cache-Control", "no-store, max-age=0"),
 ];
 
@@ -57,10 +51,7 @@ impl Response {
 
     pub(crate) fn method_not_allowed() -> Self {
         let body = serde_json::json!({"error": "only GET and HEAD are served"});
-        Self {
-            allow: Some("GET, HEAD"),
-            ..Self::json(405, &body)
-        }
+        Self { allow: Some("GET, HEAD"), ..Self::json(405, &body) }
     }
 
     pub(crate) fn after(self, delay: Duration) -> Self {
@@ -68,13 +59,7 @@ impl Response {
     }
 
     const fn new(status: u16, content_type: &'static str, body: String) -> Self {
-        Self {
-            status,
-            content_type,
-            body,
-            allow: None,
-            delay: Duration::ZERO,
-        }
+        Self { status, content_type, body, allow: None, delay: Duration::ZERO }
     }
 
     /// The bytes to send, as one block: one write is one packet for most answers.
@@ -86,10 +71,7 @@ impl Response {
         };
         header("Content-Type", self.content_type);
         header("Content-Length", &self.body.len().to_string());
-        header(
-            "Connection",
-            if keep_alive { "keep-alive" } else { "close" },
-        );
+        header("Connection", if keep_alive { "keep-alive" } else { "close" });
         if let Some(methods) = self.allow {
             header("Allow", methods);
         }
@@ -136,10 +118,7 @@ mod tests {
             assert!(head.contains("Content-Length: 3\r\n"), "{head}");
             assert!(head.contains("Connection: close\r\n"), "{head}");
             for (name, value) in SECURITY_HEADERS {
-                assert!(
-                    head.contains(&format!("{name}: {value}")),
-                    "{name} in {head}"
-                );
+                assert!(head.contains(&format!("{name}: {value}")), "{name} in {head}");
             }
         }
     }
@@ -148,9 +127,6 @@ mod tests {
     fn an_answer_to_head_has_the_length_but_not_the_body() {
         let text = Response::text(200, "v1\n".into()).to_bytes(false, true);
         let text = String::from_utf8(text).unwrap();
-        assert!(
-            text.contains("Content-Length: 3\r\n") && text.ends_with("\r\n\r\n"),
-            "{text}"
-        );
+        assert!(text.contains("Content-Length: 3\r\n") && text.ends_with("\r\n\r\n"), "{text}");
     }
 }

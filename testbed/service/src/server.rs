@@ -52,16 +52,11 @@ impl Server {
         let shared = Arc::new(Shared {
             app,
             closing: AtomicBool::new(false),
-            load: Mutex::new(Load {
-                listening: true,
-                connections: 0,
-            }),
+            load: Mutex::new(Load { listening: true, connections: 0 }),
             changed: Condvar::new(),
         });
         let for_thread = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("accept".into())
-            .spawn(move || for_thread.accept(listener))?;
+        thread::Builder::new().name("accept".into()).spawn(move || for_thread.accept(listener))?;
         Ok(Self { address, shared })
     }
 
@@ -75,10 +70,7 @@ impl Server {
         // `accept` can't be interrupted: one more connection makes it look at the flag.
         let _ = TcpStream::connect_timeout(&reachable(self.address), limit);
         let busy = |load: &mut Load| load.listening || load.connections > 0;
-        let _ = self
-            .shared
-            .changed
-            .wait_timeout_while(self.shared.load(), limit, busy);
+        let _ = self.shared.changed.wait_timeout_while(self.shared.load(), limit, busy);
     }
 }
 
@@ -103,9 +95,7 @@ impl Shared {
 
     fn serve(self: &Arc<Self>, stream: TcpStream) {
         let slot = Slot::take(self);
-        let thread = thread::Builder::new()
-            .name("connection".into())
-            .stack_size(STACK);
+        let thread = thread::Builder::new().name("connection".into()).stack_size(STACK);
         // Without a thread left the closure is dropped, which closes the connection.
         let _ = thread.spawn(move || {
             let shared = &slot.0;
@@ -137,10 +127,8 @@ struct Slot(Arc<Shared>);
 impl Slot {
     fn take(shared: &Arc<Shared>) -> Self {
         let full = |load: &mut Load| load.connections >= MOST_CONNECTIONS;
-        let mut load = shared
-            .changed
-            .wait_while(shared.load(), full)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut load =
+            shared.changed.wait_while(shared.load(), full).unwrap_or_else(PoisonError::into_inner);
         load.connections += 1;
         Self(Arc::clone(shared))
     }

@@ -50,11 +50,7 @@ impl Machine {
             facts: Facts::new(),
         };
         let id = self.plan().steps[step].id.clone();
-        let entry = Entry::Intent {
-            step: id,
-            attempt: number,
-            direction,
-        };
+        let entry = Entry::Intent { step: id, attempt: number, direction };
         self.append(entry, Point::Intended(attempt))
     }
 
@@ -68,20 +64,16 @@ impl Machine {
         answer: Result<(), CallError>,
         now: &Now,
     ) -> Command {
-        let in_doubt = answer
-            .as_ref()
-            .is_err_and(|error| error.disposition == crate::Disposition::InDoubt);
+        let in_doubt =
+            answer.as_ref().is_err_and(|error| error.disposition == crate::Disposition::InDoubt);
         self.note_doubt(in_doubt, now);
         attempt.answer = Some(answer);
         self.observe(Point::After(attempt))
     }
 
     pub(super) fn look_again(&mut self, attempt: Attempt) -> Command {
-        let point = if attempt.answer.is_some() {
-            Point::After(attempt)
-        } else {
-            Point::Before(attempt)
-        };
+        let point =
+            if attempt.answer.is_some() { Point::After(attempt) } else { Point::Before(attempt) };
         self.observe(point)
     }
 
@@ -115,23 +107,11 @@ impl Machine {
                 let time = poll_wait(attempt.polls).min(self.time_left(&attempt, now));
                 self.wait(time, WaitReason::Effect, Point::Waiting(attempt))
             }
-            Ruling::Retry {
-                in_doubt,
-                not_before,
-                error,
-            } => {
-                let wait = self
-                    .options
-                    .wait_after(attempt.number)
-                    .max(not_before.unwrap_or_default());
+            Ruling::Retry { in_doubt, not_before, error } => {
+                let wait =
+                    self.options.wait_after(attempt.number).max(not_before.unwrap_or_default());
                 self.note_doubt(in_doubt, now);
-                self.write_result(
-                    &attempt,
-                    StepOutcome::NotYet,
-                    in_doubt,
-                    Some(error),
-                    Some(wait),
-                )
+                self.write_result(&attempt, StepOutcome::NotYet, in_doubt, Some(error), Some(wait))
             }
             Ruling::Fail { in_doubt, error } => {
                 self.note_doubt(in_doubt, now);
@@ -172,20 +152,19 @@ impl Machine {
     }
 
     fn budget(&self, attempt: &Attempt, now: &Now) -> Budget {
-        let limit = match attempt.direction {
-            Direction::Do => self.options.attempts,
-            Direction::Undo => self.options.undo_attempts,
-        };
+        let insist = attempt.direction == Direction::Undo || self.beyond_return();
+        let limit = if insist { self.options.undo_attempts } else { self.options.attempts };
         Budget {
             attempts_left: attempt.number < limit,
             time_left: !self.time_left(attempt, now).is_zero(),
+            insist,
         }
     }
 
-    /// Forward, all attempts share the step's deadline; on the way back each has its own.
+    /// Forward, all attempts share the step's deadline; where there is no other way each has its own.
     fn time_left(&self, attempt: &Attempt, now: &Now) -> Duration {
         let began = match (attempt.direction, self.step_began) {
-            (Direction::Do, Some((_, _, began))) => began,
+            (Direction::Do, Some((_, _, began))) if !self.beyond_return() => began,
             _ => attempt.began,
         };
         (began + self.plan().steps[attempt.step].deadline).saturating_sub(now.elapsed)
@@ -214,22 +193,12 @@ impl Machine {
         };
         if attempt.failed_reads < patience {
             let time = self.options.wait_after(attempt.failed_reads);
-            return self.wait(
-                time,
-                WaitReason::Backoff(error.note),
-                Point::Waiting(attempt),
-            );
+            return self.wait(time, WaitReason::Backoff(error.note), Point::Waiting(attempt));
         }
         // What became of a request that was sent can't be seen: in doubt.
         let in_doubt = attempt.answer.is_some();
         self.note_doubt(in_doubt, now);
-        self.write_result(
-            &attempt,
-            StepOutcome::Failed,
-            in_doubt,
-            Some(error.note),
-            None,
-        )
+        self.write_result(&attempt, StepOutcome::Failed, in_doubt, Some(error.note), None)
     }
 
     fn write_result(
@@ -242,18 +211,11 @@ impl Machine {
     ) -> Command {
         let (step, direction) = (attempt.step, attempt.direction);
         let conclusion = match (retry, &self.foreign, &error) {
-            (Some(wait), _, Some(error)) => Conclusion::RetryAfter {
-                direction,
-                wait,
-                error: error.clone(),
-            },
+            (Some(wait), _, Some(error)) => {
+                Conclusion::RetryAfter { direction, wait, error: error.clone() }
+            }
             (_, Some(who), _) => Conclusion::Superseded(who.clone()),
-            _ => Conclusion::Next {
-                step,
-                direction,
-                outcome,
-                note: error.clone(),
-            },
+            _ => Conclusion::Next { step, direction, outcome, note: error.clone() },
         };
         let entry = Entry::Result {
             step: self.plan().steps[step].id.clone(),
@@ -278,35 +240,21 @@ impl Machine {
             facts: Facts::new(),
             error: None,
         };
-        let conclusion = Conclusion::Next {
-            step,
-            direction: Direction::Do,
-            outcome,
-            note: None,
-        };
+        let conclusion = Conclusion::Next { step, direction: Direction::Do, outcome, note: None };
         self.append(entry, Point::Concluded(conclusion))
     }
 
     pub(super) fn conclude(&mut self, conclusion: Conclusion, now: &Now) -> Command {
         match conclusion {
             Conclusion::Superseded(who) => self.supersede(who, now),
-            Conclusion::RetryAfter {
-                direction,
-                wait,
-                error,
-            } => {
+            Conclusion::RetryAfter { direction, wait, error } => {
                 let point = match direction {
                     Direction::Do => Point::Forward,
                     Direction::Undo => Point::Back,
                 };
                 self.wait(wait, WaitReason::Backoff(error), point)
             }
-            Conclusion::Next {
-                direction: Direction::Do,
-                outcome,
-                note,
-                ..
-            } => {
+            Conclusion::Next { direction: Direction::Do, outcome, note, .. } => {
                 if outcome.is_done() {
                     return self.forward(now);
                 }
@@ -314,12 +262,7 @@ impl Machine {
                     note.map_or_else(|| String::from("a step failed"), |note| note.message);
                 self.turn_back(reason)
             }
-            Conclusion::Next {
-                step,
-                direction: Direction::Undo,
-                outcome,
-                note,
-            } => {
+            Conclusion::Next { step, direction: Direction::Undo, outcome, note } => {
                 if outcome.is_done() {
                     return self.back(now);
                 }

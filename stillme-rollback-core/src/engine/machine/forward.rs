@@ -25,11 +25,7 @@ impl Machine {
             && !self.beyond_return()
         {
             let reason = format!("given up by {who}");
-            return if self.switch_begun() {
-                self.turn_back(reason)
-            } else {
-                self.pause(reason)
-            };
+            return if self.switch_begun() { self.turn_back(reason) } else { self.pause(reason) };
         }
         if now.cancelled && self.may_pause(next) {
             return self.pause("stopped on request");
@@ -53,9 +49,7 @@ impl Machine {
     /// Whether a verdict allowed to go on: from then on the deadline is over.
     fn decided(&self) -> bool {
         let steps = self.plan().steps.iter().zip(&self.progress.steps);
-        steps
-            .into_iter()
-            .any(|(step, progress)| step.is_verdict() && progress.done)
+        steps.into_iter().any(|(step, progress)| step.is_verdict() && progress.done)
     }
 
     /// A run pauses only where the target serves: not between the first and the last switch step.
@@ -95,9 +89,7 @@ impl Machine {
 
     fn verdict_time_left(&self, step: usize, began: Duration, now: &Now) -> Duration {
         let step_end = began + self.plan().steps[step].deadline;
-        step_end
-            .min(self.plan().deadline().max(began))
-            .saturating_sub(now.elapsed)
+        step_end.min(self.plan().deadline().max(began)).saturating_sub(now.elapsed)
     }
 
     pub(super) fn judge(
@@ -122,11 +114,7 @@ impl Machine {
             }
             if !left.is_zero() {
                 let time = VERDICT_INTERVAL.min(left);
-                return self.wait(
-                    time,
-                    WaitReason::Verdict,
-                    Point::VerifyAgain { step, began },
-                );
+                return self.wait(time, WaitReason::Verdict, Point::VerifyAgain { step, began });
             }
         }
         self.reason = match verdict.outcome {
@@ -174,21 +162,13 @@ impl Machine {
                     ));
                 }
                 let time = self.options.wait_after(self.blind_looks);
-                return self.wait(
-                    time,
-                    WaitReason::Backoff(error.note),
-                    Point::FinalCheckAgain,
-                );
+                return self.wait(time, WaitReason::Backoff(error.note), Point::FinalCheckAgain);
             }
         };
         self.blind_looks = 0;
         let foreign = facts.foreign.as_ref().map(ToString::to_string);
         if self.is_first_sight(foreign.clone()) {
-            return self.wait(
-                super::SECOND_LOOK,
-                WaitReason::SecondLook,
-                Point::FinalCheckAgain,
-            );
+            return self.wait(super::SECOND_LOOK, WaitReason::SecondLook, Point::FinalCheckAgain);
         }
         if let Some(who) = foreign {
             return self.supersede(who, now);
@@ -213,9 +193,7 @@ impl Machine {
         steps.iter().enumerate().position(|(index, step)| {
             let later = &steps[index + 1..];
             let last_word = step.makes.without(|key| {
-                later
-                    .iter()
-                    .any(|other| other.makes.keys().any(|later| later == key))
+                later.iter().any(|other| other.makes.keys().any(|later| later == key))
             });
             !last_word.holds(facts)
         })

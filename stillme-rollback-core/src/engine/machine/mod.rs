@@ -159,17 +159,8 @@ enum Point {
 /// What follows once a result is durable.
 #[derive(Clone, Debug, PartialEq)]
 enum Conclusion {
-    Next {
-        step: usize,
-        direction: Direction,
-        outcome: StepOutcome,
-        note: Option<ErrorNote>,
-    },
-    RetryAfter {
-        direction: Direction,
-        wait: Duration,
-        error: ErrorNote,
-    },
+    Next { step: usize, direction: Direction, outcome: StepOutcome, note: Option<ErrorNote> },
+    RetryAfter { direction: Direction, wait: Duration, error: ErrorNote },
     Superseded(String),
 }
 
@@ -309,11 +300,7 @@ impl Machine {
             let id = self.plan().steps[step].id.clone();
             return self.append(Entry::Accept { step: id, reason }, Point::Forward);
         }
-        if self.fresh {
-            self.observe(Point::CheckStart)
-        } else {
-            self.forward(now)
-        }
+        if self.fresh { self.observe(Point::CheckStart) } else { self.forward(now) }
     }
 
     /// The verify step that waits for a decision: it was tried and did not pass.
@@ -334,16 +321,10 @@ impl Machine {
             if self.is_first_sight(Some(foreign.to_string())) {
                 return self.wait(SECOND_LOOK, WaitReason::SecondLook, Point::CheckStartAgain);
             }
-            return self.end(
-                EndState::Superseded,
-                format!("nothing was touched: {foreign}"),
-            );
+            return self.end(EndState::Superseded, format!("nothing was touched: {foreign}"));
         }
         if self.plan().ends().holds(&facts) {
-            return self.end(
-                EndState::AlreadyThere,
-                String::from("nothing was to be done"),
-            );
+            return self.end(EndState::AlreadyThere, String::from("nothing was to be done"));
         }
         let diff = self.plan().diff(&facts);
         if !diff.is_empty() {
@@ -361,16 +342,10 @@ impl Machine {
         self.blind_looks += 1;
         if self.blind_looks < self.options.reads {
             let time = self.options.wait_after(self.blind_looks);
-            return self.wait(
-                time,
-                WaitReason::Backoff(error.note),
-                Point::CheckStartAgain,
-            );
+            return self.wait(time, WaitReason::Backoff(error.note), Point::CheckStartAgain);
         }
-        let reason = format!(
-            "nothing was touched: the target can't be looked at: {}",
-            error.note.message
-        );
+        let reason =
+            format!("nothing was touched: the target can't be looked at: {}", error.note.message);
         self.end(EndState::Refused, reason)
     }
 
@@ -429,22 +404,11 @@ impl Machine {
     }
 
     fn end(&mut self, state: EndState, reason: impl Into<String>) -> Command {
-        self.append(
-            Entry::End {
-                state,
-                reason: reason.into(),
-            },
-            Point::Ending(state),
-        )
+        self.append(Entry::End { state, reason: reason.into() }, Point::Ending(state))
     }
 
     fn pause(&mut self, reason: impl Into<String>) -> Command {
-        self.append(
-            Entry::Pause {
-                reason: reason.into(),
-            },
-            Point::Ending(EndState::Paused),
-        )
+        self.append(Entry::Pause { reason: reason.into() }, Point::Ending(EndState::Paused))
     }
 
     /// Turns back, or gives up if something that can't be undone was begun.

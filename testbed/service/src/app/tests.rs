@@ -23,10 +23,7 @@ fn request(method: &str, path: &str) -> Request {
 
 fn get(app: &App, path: &str, now: Instant) -> (u16, Value) {
     let response = app.respond(&request("GET", path), now);
-    (
-        response.status,
-        serde_json::from_str(response.body()).unwrap(),
-    )
+    (response.status, serde_json::from_str(response.body()).unwrap())
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,18 +31,9 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn root_says_version_and_instance() {
     let (app, start) = app(&[("VERSION", "v1"), ("HOSTNAME", "4f6a")]);
-    assert_eq!(
-        get(&app, "/", start),
-        (200, json!({"version": "v1", "instance": "4f6a"}))
-    );
-    let text = Request {
-        wants_text: true,
-        ..request("GET", "/")
-    };
-    assert_eq!(
-        app.respond(&text, start),
-        Response::text(200, "v1\n".into())
-    );
+    assert_eq!(get(&app, "/", start), (200, json!({"version": "v1", "instance": "4f6a"})));
+    let text = Request { wants_text: true, ..request("GET", "/") };
+    assert_eq!(app.respond(&text, start), Response::text(200, "v1\n".into()));
 }
 
 #[test]
@@ -53,16 +41,8 @@ fn health_turns_bad_at_the_set_time_and_takes_readiness_with_it() {
     let (app, start) = app(&[("TESTBED_UNHEALTHY_AFTER", "5s")]);
     for (after, status) in [(0, 200), (4, 200), (5, 503), (60, 503)] {
         let now = start + SECOND * after;
-        assert_eq!(
-            get(&app, "/healthz", now).0,
-            status,
-            "/healthz after {after} s"
-        );
-        assert_eq!(
-            get(&app, "/readyz", now).0,
-            status,
-            "/readyz after {after} s"
-        );
+        assert_eq!(get(&app, "/healthz", now).0, status, "/healthz after {after} s");
+        assert_eq!(get(&app, "/readyz", now).0, status, "/readyz after {after} s");
         assert_eq!(get(&app, "/", now).0, 200, "/ after {after} s");
     }
 }
@@ -87,13 +67,7 @@ fn the_error_rate_and_the_latency_hit_the_root_only() {
     assert_eq!(get(&app, "/healthz", start).0, 200);
     let delay = |path| app.respond(&request("GET", path), start).delay;
     assert_eq!(delay("/"), Duration::from_millis(150));
-    for path in [
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/security/status",
-        "/nothing",
-    ] {
+    for path in ["/healthz", "/readyz", "/metrics", "/security/status", "/nothing"] {
         assert_eq!(delay(path), Duration::ZERO, "{path}");
     }
 }
@@ -112,11 +86,8 @@ fn clients_cannot_make_new_series() {
         app.record(&request(method, path), 404, Duration::ZERO);
     }
     let page = app.respond(&request("GET", "/metrics"), start);
-    let series: Vec<&str> = page
-        .body()
-        .lines()
-        .filter(|line| line.starts_with("http_requests_total{"))
-        .collect();
+    let series: Vec<&str> =
+        page.body().lines().filter(|line| line.starts_with("http_requests_total{")).collect();
     let expected = [
         r#"http_requests_total{method="GET",path="other",status="404"} 2"#,
         r#"http_requests_total{method="other",path="other",status="404"} 1"#,
@@ -129,8 +100,5 @@ fn the_security_status_names_the_headers() {
     let (app, start) = app(&[]);
     let (status, body) = get(&app, "/security/status", start);
     assert_eq!((status, &body["status"]), (200, &json!("ok")));
-    assert_eq!(
-        body["headers"].as_array().unwrap().len(),
-        SECURITY_HEADERS.len()
-    );
+    assert_eq!(body["headers"].as_array().unwrap().len(), SECURITY_HEADERS.len());
 }

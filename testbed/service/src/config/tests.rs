@@ -46,10 +46,7 @@ fn every_knob_is_read() {
         ready_delay: Duration::from_secs(3),
         drain: Duration::from_secs(60),
         ignore_sigterm: true,
-        exit: Some(Exit {
-            code: 42,
-            after: Duration::from_secs(5),
-        }),
+        exit: Some(Exit { code: 42, after: Duration::from_secs(5) }),
         error_rate: "0.25".parse().unwrap(),
         latency: Duration::from_millis(150),
         unhealthy_after: Some(Duration::ZERO),
@@ -60,24 +57,15 @@ fn every_knob_is_read() {
 #[test]
 fn either_setting_of_the_exit_is_enough() {
     let exit = |variables: &[(&str, &str)]| config(variables).unwrap().exit;
-    let code = Exit {
-        code: 3,
-        after: Duration::ZERO,
-    };
+    let code = Exit { code: 3, after: Duration::ZERO };
     assert_eq!(exit(&[("TESTBED_EXIT_CODE", "3")]), Some(code));
-    let after = Exit {
-        code: 1,
-        after: Duration::from_secs(2),
-    };
+    let after = Exit { code: 1, after: Duration::from_secs(2) };
     assert_eq!(exit(&[("TESTBED_EXIT_AFTER", "2s")]), Some(after));
 }
 
 #[test]
 fn an_empty_value_counts_as_not_set() {
-    assert_eq!(
-        config(&[("TESTBED_EXIT_CODE", ""), ("PORT", "")]),
-        config(&[])
-    );
+    assert_eq!(config(&[("TESTBED_EXIT_CODE", ""), ("PORT", "")]), config(&[]));
 }
 
 #[test]
@@ -100,9 +88,6 @@ fn wrong_values_are_named() {
         ("TESTBED_ERROR_RATE", "1.5"),
     ] {
         let error = config(&[(name, value)]).unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("{name}={value:?} can't be used")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("{name}={value:?} can't be used")), "{error}");
     }
 }

@@ -24,22 +24,12 @@ fn every_answer_carries_the_security_headers() {
         (format!("GET /none HTTP/1.1\r\n{close}"), 404),
         (format!("DELETE / HTTP/1.1\r\n{close}"), 405),
         ("hello\r\n\r\n".to_owned(), 400),
-        (
-            format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(20_000)),
-            431,
-        ),
+        (format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(20_000)), 431),
     ] {
         let answer = exchange(address, &request);
         assert_eq!(answer.status, status);
-        for header in [
-            "X-Content-Type-Options: nosniff",
-            "Content-Security-Policy: default-src",
-        ] {
-            assert!(
-                answer.head.contains(header),
-                "{header} on {status}: {}",
-                answer.head
-            );
+        for header in ["X-Content-Type-Options: nosniff", "Content-Security-Policy: default-src"] {
+            assert!(answer.head.contains(header), "{header} on {status}: {}", answer.head);
         }
     }
 }
@@ -50,27 +40,19 @@ fn one_connection_carries_several_requests() {
     let mut stream = connect(address);
     let first = "HEAD /healthz HTTP/1.1\r\n\r\n";
     let second = "GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n";
-    stream
-        .write_all(format!("{first}{second}").as_bytes())
-        .unwrap();
+    stream.write_all(format!("{first}{second}").as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{text}");
     assert!(text.contains("Connection: keep-alive") && text.contains("Connection: close"));
-    assert_eq!(
-        text.matches("\"status\"").count(),
-        1,
-        "HEAD has no body: {text}"
-    );
+    assert_eq!(text.matches("\"status\"").count(), 1, "HEAD has no body: {text}");
 }
 
 #[test]
 fn who_sends_a_large_body_still_gets_the_answer() {
     let (_service, address) = Service::start(&[]);
     let mut stream = connect(address);
-    stream
-        .write_all(b"POST / HTTP/1.1\r\nContent-Length: 50000\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 50000\r\n\r\n").unwrap();
     stream.write_all(&[b'x'; 50_000]).unwrap();
     assert_eq!(finish(stream).status, 405);
 }
@@ -100,11 +82,7 @@ fn silent_clients_take_neither_all_threads_nor_the_service() {
     let silent: Vec<_> = (0..600).map(|_| connect(address)).collect();
     // Answered once the service has lost its patience with the silent ones ahead.
     assert_eq!(get(address, "/").status, 200);
-    assert!(
-        service.threads() <= 512 + 3,
-        "{} threads",
-        service.threads()
-    );
+    assert!(service.threads() <= 512 + 3, "{} threads", service.threads());
     drop(silent);
 }
 
@@ -115,13 +93,7 @@ fn metrics_are_valid_text_format() {
         get(address, path);
     }
     let answer = get(address, "/metrics");
-    assert!(
-        answer
-            .head
-            .contains("Content-Type: text/plain; version=0.0.4"),
-        "{}",
-        answer.head
-    );
+    assert!(answer.head.contains("Content-Type: text/plain; version=0.0.4"), "{}", answer.head);
     let mut families = Vec::new();
     let mut samples = 0;
     for line in answer.body.lines() {
@@ -132,9 +104,7 @@ fn metrics_are_valid_text_format() {
             let (_, value) = rest.split_once("} ").expect("labels that end");
             value.parse::<f64>().expect("a number");
             let (family, kind) = *families.last().expect("a TYPE before its samples");
-            let suffix = name
-                .strip_prefix(family)
-                .expect("a sample of the family above");
+            let suffix = name.strip_prefix(family).expect("a sample of the family above");
             match kind {
                 "histogram" => assert!(["_bucket", "_sum", "_count"].contains(&suffix), "{line}"),
                 _ => assert_eq!(suffix, "", "{line}"),

@@ -11,10 +11,7 @@ fn version_and_instance_are_said_at_the_root() {
     let (_service, address) = Service::start(&[("VERSION", "v7"), ("HOSTNAME", "4f6a")]);
     let answer = get(address, "/");
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.json(),
-        serde_json::json!({"version": "v7", "instance": "4f6a"})
-    );
+    assert_eq!(answer.json(), serde_json::json!({"version": "v7", "instance": "4f6a"}));
 }
 
 #[test]
@@ -31,20 +28,14 @@ fn a_port_in_use_ends_it_with_a_message() {
     let output = run(&[("PORT", &address.port().to_string())], &[]);
     assert_eq!(output.code, Some(1));
     let message = output.stderr;
-    assert!(
-        message.contains(&format!("can't listen on {address}")),
-        "{message}"
-    );
+    assert!(message.contains(&format!("can't listen on {address}")), "{message}");
 }
 
 #[test]
 fn connections_are_refused_while_it_boots() {
     let port = free_port();
     let begin = Instant::now();
-    let service = Service::spawn(&[
-        ("PORT", &port.to_string()),
-        ("TESTBED_BOOT_DELAY", "1500ms"),
-    ]);
+    let service = Service::spawn(&[("PORT", &port.to_string()), ("TESTBED_BOOT_DELAY", "1500ms")]);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let refused = TcpStream::connect_timeout(&address, Duration::from_millis(500));
     assert!(refused.is_err());
@@ -70,10 +61,7 @@ fn it_is_not_ready_before_the_ready_delay() {
     let (_service, address) = Service::start(&[("TESTBED_READY_DELAY", "1s")]);
     let begin = Instant::now();
     let early = get(address, "/readyz");
-    assert_eq!(
-        (early.status, &early.json()["reason"]),
-        (503, &"starting".into())
-    );
+    assert_eq!((early.status, &early.json()["reason"]), (503, &"starting".into()));
     assert_eq!(get(address, "/healthz").status, 200);
     while get(address, "/readyz").status != 200 {
         assert!(begin.elapsed() < LIMIT, "never ready");
@@ -88,10 +76,7 @@ fn sigterm_drains_and_then_ends_it() {
     service.signal("TERM");
     service.event("draining");
     let answer = get(address, "/readyz");
-    assert_eq!(
-        (answer.status, &answer.json()["reason"]),
-        (503, &"draining".into())
-    );
+    assert_eq!((answer.status, &answer.json()["reason"]), (503, &"draining".into()));
     assert_eq!(get(address, "/healthz").status, 200);
     assert_eq!(get(address, "/").status, 200);
     service.event("stopped");
@@ -135,10 +120,7 @@ fn it_exits_at_once_without_ever_listening() {
     let output = run(&[("TESTBED_EXIT_CODE", "42")], &[]);
     assert_eq!(output.code, Some(42));
     assert_eq!(output.stdout, "");
-    assert_eq!(
-        output.stderr,
-        "testbed-service: fatal: exiting with code 42 on purpose\n"
-    );
+    assert_eq!(output.stderr, "testbed-service: fatal: exiting with code 42 on purpose\n");
 }
 
 #[test]

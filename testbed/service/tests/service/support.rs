@@ -16,10 +16,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// The command that runs the service with these variables and no others.
 fn command(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_testbed-service"));
-    command
-        .env_clear()
-        .env("HOST", "127.0.0.1")
-        .env("PORT", "0");
+    command.env_clear().env("HOST", "127.0.0.1").env("PORT", "0");
     command.envs(variables.iter().copied());
     command
 }
@@ -34,20 +31,13 @@ pub(crate) struct Finished {
 /// Runs it to an end that it must come to by itself.
 pub(crate) fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
     let mut command = command(variables);
-    command
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process(command.spawn().unwrap());
     let stdout = collect(process.0.stdout.take().unwrap());
     let stderr = collect(process.0.stderr.take().unwrap());
     let stdout = stdout.recv_timeout(LIMIT).expect("an end in time");
     let stderr = stderr.recv_timeout(LIMIT).expect("an end in time");
-    Finished {
-        code: process.0.wait().unwrap().code(),
-        stdout,
-        stderr,
-    }
+    Finished { code: process.0.wait().unwrap().code(), stdout, stderr }
 }
 
 fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
@@ -63,10 +53,7 @@ fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
 
 /// Runs `testbed-service healthcheck PATH` against this address.
 pub(crate) fn healthcheck(address: SocketAddr, path: &str) -> Finished {
-    run(
-        &[("PORT", &address.port().to_string())],
-        &["healthcheck", path],
-    )
+    run(&[("PORT", &address.port().to_string())], &["healthcheck", path])
 }
 
 /// A process that ends with its test.
@@ -111,10 +98,7 @@ impl Service {
                 }
             }
         });
-        Self {
-            process: Process(child),
-            lines,
-        }
+        Self { process: Process(child), lines }
     }
 
     /// Starts it and waits until it listens.
@@ -125,19 +109,12 @@ impl Service {
     }
 
     pub(crate) fn listening(&self) -> SocketAddr {
-        self.event("listening")["address"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap()
+        self.event("listening")["address"].as_str().unwrap().parse().unwrap()
     }
 
     /// Waits for the next line of the log, which must be this event.
     pub(crate) fn event(&self, name: &str) -> Value {
-        let line = self
-            .lines
-            .recv_timeout(LIMIT)
-            .unwrap_or_else(|_| panic!("no event {name}"));
+        let line = self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no event {name}"));
         let event: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(event["event"], name, "{line}");
         event
@@ -151,9 +128,8 @@ impl Service {
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let (flag, pid) = (format!("-{name}"), self.process.0.id().to_string());
-        let sent = Command::new("sh")
-            .args(["-c", "kill \"$1\" \"$2\"", "sh", &flag, &pid])
-            .status();
+        let sent =
+            Command::new("sh").args(["-c", "kill \"$1\" \"$2\"", "sh", &flag, &pid]).status();
         assert!(sent.unwrap().success(), "kill {flag} {pid}");
     }
 
@@ -164,10 +140,7 @@ impl Service {
         let until = Instant::now() + LIMIT;
         loop {
             let status = std::fs::read_to_string(&status).unwrap();
-            let caught = status
-                .lines()
-                .find_map(|line| line.strip_prefix("SigCgt:"))
-                .unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
             if u64::from_str_radix(caught.trim(), 16).unwrap() & SIGTERM != 0 {
                 return;
             }
@@ -179,10 +152,7 @@ impl Service {
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         let until = Instant::now() + LIMIT;
         loop {
-            match self
-                .lines
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return self.process.0.wait().unwrap().code();
@@ -219,10 +189,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 
 /// One request on a connection of its own.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
-    exchange(
-        address,
-        &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n"),
-    )
+    exchange(address, &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n"))
 }
 
 /// Sends this and reads until the service closes.
@@ -238,9 +205,5 @@ pub(crate) fn finish(mut stream: TcpStream) -> Answer {
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").expect("an answer with a head");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
