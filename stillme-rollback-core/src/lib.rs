@@ -29,6 +29,7 @@ pub mod lease;
 #[cfg(feature = "mock")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mock")))]
 pub mod mock;
+pub mod report;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::end::EndState;
