@@ -1,4 +1,0 @@
-//! Events.
-#[derive(Debug, Clone)]
-/// Placeholder.
-pub struct Event;
