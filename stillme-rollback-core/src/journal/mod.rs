@@ -78,6 +78,18 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Journal` if it can't be stored; the run goes on without it.
     async fn attach(&self, run: RunId, name: &str, content: &[u8]) -> Result<Attachment>;
+
+    /// Leaves a request for whoever holds the run to give it up.
+    ///
+    /// # Errors
+    /// `NotFound`, `Journal`.
+    async fn request_abort(&self, run: RunId, who: &str) -> Result<()>;
+
+    /// Who asked to give the run up, if somebody did since it was opened last.
+    ///
+    /// # Errors
+    /// `Journal` if it can't be read.
+    async fn abort_requested(&self, run: RunId) -> Result<Option<String>>;
 }
 
 /// Where a file of evidence is.
