@@ -58,7 +58,7 @@ impl Driver {
     /// # Errors
     /// When the journal or the lease is lost: nothing more is done, and the run can be resumed.
     pub(super) async fn drive(mut self) -> Result<Report> {
-        let outcome = self.to_the_end().await;
+        let outcome = self.until_over().await;
         let id = self.run().id;
         if let Err(error) = self.parts.journal.close(id).await {
             tracing::warn!(run = %id, %error, "the journal did not close cleanly");
@@ -67,7 +67,7 @@ impl Driver {
         Report::from_records(id, &self.records)
     }
 
-    async fn to_the_end(&mut self) -> Result<EndState> {
+    async fn until_over(&mut self) -> Result<EndState> {
         let mut input = Input::Start;
         loop {
             let now = self.now().await;
