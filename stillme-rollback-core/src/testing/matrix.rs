@@ -3,7 +3,8 @@
 //!
 //! The [`Machine`] is driven directly, without clock, threads or files, so that a whole run takes
 //! microseconds. A crash forgets everything but what was durable and what the platform shows. Lives
-//! that begin in the same state are walked once; the paths through them are all counted.
+//! that begin in the same state, and ways that meet in the same state, are walked once; the paths
+//! through them are all counted.
 //!
 //! The oracle needs no assertions of yours: a run that says that it rolled back must leave exactly
 //! what an unperturbed run leaves, and a run that says that it restored, exactly what was there
@@ -128,6 +129,7 @@ impl<M: Model> CrashMatrix<M> {
             before: self.platform.view(),
             after: reference.view,
             memo: HashMap::new(),
+            tails: HashMap::new(),
             commands: 0,
         };
         let life = Life {
@@ -290,6 +292,7 @@ struct Walker<'a, M: Model> {
     before: String,
     after: String,
     memo: HashMap<u64, Arc<Tally>>,
+    tails: HashMap<u64, Arc<Tally>>,
     commands: u64,
 }
 
@@ -335,7 +338,13 @@ impl<M: Model> Walker<'_, M> {
     fn walk(&mut self, mut walk: Walk<M>, tally: &mut Tally) {
         // A state in which nothing happened yet is no crash of this life.
         walk.seen.insert(crash_key(&walk.durable, &walk.sim));
+        let mut inside = false;
         for _ in 0..TOO_MANY_COMMANDS {
+            if inside && matches!(walk.command, Command::Append(Entry::Intent { .. })) {
+                self.tail(walk, tally);
+                return;
+            }
+            inside = true;
             self.commands += 1;
             let input = match &walk.command {
                 Command::Finish(state) => {
@@ -362,6 +371,21 @@ impl<M: Model> Walker<'_, M> {
         tally.cases += 1;
         tally.bad += 1;
         tally.examples.push(format!("{}\n  goes round in circles", walk.story.join("\n  ")));
+    }
+
+    /// The rest of a life from an intent on. Many faults lead to the same one.
+    fn tail(&mut self, walk: Walk<M>, tally: &mut Tally) {
+        let key = tail_key(&walk);
+        let known = self.tails.get(&key).map(Arc::clone);
+        let rest = known.unwrap_or_else(|| {
+            let mut rest = Tally::default();
+            let fresh = Walk { seen: HashSet::new(), story: Vec::new(), ..walk.fork() };
+            self.walk(fresh, &mut rest);
+            let rest = Arc::new(rest);
+            self.tails.insert(key, Arc::clone(&rest));
+            rest
+        });
+        tally.add(&rest, &walk.story);
     }
 
     /// A journal boundary: killed before the record is durable, or after.
@@ -544,6 +568,32 @@ fn describe(command: &Command, plan: &Plan) -> String {
         Command::Collect => String::from("collect"),
         _ => String::from("wait"),
     }
+}
+
+impl<M: Model> Walk<M> {
+    fn fork(&self) -> Self {
+        Self {
+            machine: self.machine.clone(),
+            command: self.command.clone(),
+            durable: self.durable.clone(),
+            sim: self.sim.fork(),
+            born: self.born,
+            first: self.first,
+            left: self.left,
+            seen: self.seen.clone(),
+            story: self.story.clone(),
+        }
+    }
+}
+
+fn tail_key<M: Model>(walk: &Walk<M>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    walk.durable.hash(&mut hasher);
+    walk.sim.key(&mut hasher);
+    walk.left.hash(&mut hasher);
+    walk.first.hash(&mut hasher);
+    walk.machine.key(walk.sim.elapsed().saturating_sub(walk.born), &mut hasher);
+    hasher.finish()
 }
 
 fn crash_key<M: Model>(durable: &Progress, sim: &Simulated<M>) -> u64 {

@@ -235,6 +235,24 @@ impl Machine {
         &self.run
     }
 
+    /// A key of everything that decides what happens after an intent, but for texts: two machines
+    /// with equal keys go the same way. Times count as distances from now.
+    #[cfg(feature = "testing")]
+    pub(crate) fn key(&self, elapsed: Duration, hasher: &mut std::hash::DefaultHasher) {
+        use std::hash::Hash as _;
+
+        self.progress.hash(hasher);
+        self.fresh.hash(hasher);
+        self.settled.hash(hasher);
+        self.last_inconclusive.hash(hasher);
+        self.blind_looks.hash(hasher);
+        self.suspected.hash(hasher);
+        self.foreign.hash(hasher);
+        elapsed.hash(hasher);
+        self.doubt_since.hash(hasher);
+        self.step_began.hash(hasher);
+    }
+
     fn plan(&self) -> &Arc<Plan> {
         &self.run.plan
     }
