@@ -93,7 +93,11 @@ impl fmt::Display for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tls = if matches!(self, Self::Tls(..)) { " (TLS)" } else { "" };
+        let tls = if matches!(self, Self::Tls(..)) {
+            " (TLS)"
+        } else {
+            ""
+        };
         write!(f, "Endpoint({self}{tls})")
     }
 }

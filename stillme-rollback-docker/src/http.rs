@@ -102,7 +102,12 @@ impl Client {
         let version = version::choose(server.api_version, server.min_api_version)
             .map_err(|error| error.with_context("engine", endpoint.to_string()))?;
         Ok(Self {
-            inner: Arc::new(Inner { endpoint, server, version, limits }),
+            inner: Arc::new(Inner {
+                endpoint,
+                server,
+                version,
+                limits,
+            }),
         })
     }
 
@@ -115,7 +120,10 @@ impl Client {
                 endpoint: inner.endpoint.clone(),
                 server: inner.server.clone(),
                 version: inner.version,
-                limits: Limits { call, ..inner.limits },
+                limits: Limits {
+                    call,
+                    ..inner.limits
+                },
             }),
         }
     }
@@ -160,7 +168,14 @@ impl Client {
         sink: &mut (dyn FnMut(&[u8]) -> Result<()> + Send),
     ) -> Result<()> {
         let inner = &*self.inner;
-        exchange::stream(&inner.endpoint, &inner.limits, Some(inner.version), call, sink).await
+        exchange::stream(
+            &inner.endpoint,
+            &inner.limits,
+            Some(inner.version),
+            call,
+            sink,
+        )
+        .await
     }
 }
 

@@ -3,9 +3,8 @@
 mod containers;
 mod events;
 mod exec;
-mod images;
+pub(crate) mod images;
 mod logs;
-
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -190,9 +189,4 @@ impl Engine for HttpEngine {
     ) -> Result<Changed> {
         containers::connect_network(&self.client, network, id, endpoint).await
     }
-}
-
-/// What an image is called where it does not matter which registry it came from: as engines list it.
-pub(crate) fn familiar(repository: &str) -> &str {
-    images::familiar(repository)
 }

@@ -92,10 +92,14 @@ fn not_found(name: &str, why: &str) -> Error {
 /// A file's JSON; `None` if there is no such file.
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Corrupt, "find engine", "a docker configuration can't be read")
-            .with_context("file", path.display().to_string())
-            .with_hint("nothing was contacted; set DOCKER_HOST to do without it")
-            .with_source(source)
+        Error::new(
+            ErrorKind::Corrupt,
+            "find engine",
+            "a docker configuration can't be read",
+        )
+        .with_context("file", path.display().to_string())
+        .with_hint("nothing was contacted; set DOCKER_HOST to do without it")
+        .with_source(source)
     };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -111,7 +115,14 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     // The file may hold passwords of registries: an error of serde_json cites positions, and for a
     // wrong type the value. Only the position is kept.
     serde_json::from_slice(&text).map(Some).map_err(|error| {
-        unreadable(format!("no valid JSON at line {}, column {}", error.line(), error.column()).into())
+        unreadable(
+            format!(
+                "no valid JSON at line {}, column {}",
+                error.line(),
+                error.column()
+            )
+            .into(),
+        )
     })
 }
 

@@ -77,9 +77,15 @@ fn parse_tcp(text: &str, rest: &str, with_tls: bool) -> Result<HostPort> {
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b));
     if !fits {
-        return Err(malformed(text, "has a host with characters that no host has"));
+        return Err(malformed(
+            text,
+            "has a host with characters that no host has",
+        ));
     }
-    Ok(HostPort { host: host.to_owned(), port })
+    Ok(HostPort {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 /// A way without TLS: only to this machine. Who reaches an engine is root on its machine.
@@ -90,7 +96,9 @@ pub(super) fn plain(at: HostPort) -> Result<Endpoint> {
     Err(Error::new(
         ErrorKind::Rejected,
         "find engine",
-        format!("tcp://{at} is plain TCP to another machine: anybody on the way could take it over"),
+        format!(
+            "tcp://{at} is plain TCP to another machine: anybody on the way could take it over"
+        ),
     )
     .with_hint(
         "nothing was contacted; set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or forward the \

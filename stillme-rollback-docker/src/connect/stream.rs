@@ -43,9 +43,13 @@ async fn open(endpoint: &Endpoint) -> Result<Stream> {
         Endpoint::Tls(at, config) => {
             let stream = tcp(endpoint, at).await?;
             let name = ServerName::try_from(at.host.clone()).map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, "connect to engine", "its host is no name that a certificate can have")
-                    .with_context("engine", endpoint.to_string())
-                    .with_source(error)
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "connect to engine",
+                    "its host is no name that a certificate can have",
+                )
+                .with_context("engine", endpoint.to_string())
+                .with_source(error)
             })?;
             TlsConnector::from(config.clone())
                 .connect(name, stream)
@@ -96,7 +100,11 @@ fn unreachable(endpoint: &Endpoint, message: impl Into<String>) -> Error {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -106,7 +114,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),

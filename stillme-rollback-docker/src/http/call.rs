@@ -86,7 +86,10 @@ impl Call {
     /// The same call with a body of another type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, bytes: Vec<u8>) -> Self {
-        self.body = Some(Body { content_type, bytes: bytes.into() });
+        self.body = Some(Body {
+            content_type,
+            bytes: bytes.into(),
+        });
         self
     }
 
@@ -142,15 +145,16 @@ pub(super) fn parameter(text: &str) -> String {
 
 fn escape(text: &str, also: &[u8]) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || also.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String can't fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut out, byte| {
+            if byte.is_ascii_alphanumeric() || also.contains(&byte) {
+                out.push(char::from(byte));
+            } else {
+                // Writing to a String can't fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+            out
+        })
 }
 
 #[cfg(test)]

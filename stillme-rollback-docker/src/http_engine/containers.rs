@@ -66,9 +66,11 @@ struct Listed {
 impl From<Listed> for ContainerSummary {
     fn from(listed: Listed) -> Self {
         // Links add names of the form `/other/alias`; its own has one slash.
-        let name = listed.names.unwrap_or_default().iter().find_map(|name| {
-            ContainerName::new(name.strip_prefix('/').unwrap_or(name)).ok()
-        });
+        let name = listed
+            .names
+            .unwrap_or_default()
+            .iter()
+            .find_map(|name| ContainerName::new(name.strip_prefix('/').unwrap_or(name)).ok());
         Self {
             id: listed.id,
             name,
@@ -128,14 +130,24 @@ pub(super) async fn create(
         call = call.query("platform", platform);
     }
     let created: CreateAnswer = client.call(&call).await?.json(&call)?;
-    Ok(Created { id: created.id, warnings: created.warnings.unwrap_or_default() })
+    Ok(Created {
+        id: created.id,
+        warnings: created.warnings.unwrap_or_default(),
+    })
 }
 
 /// The values of a container's environment and labels: an engine that refuses one cites it.
 fn settings(body: &Value) -> Secret<Vec<String>> {
-    let env = body["Env"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let env = body["Env"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     let env = env.map(|entry| entry.split_once('=').map_or(entry, |(_, value)| value));
-    let labels = body["Labels"].as_object().into_iter().flat_map(|labels| labels.values());
+    let labels = body["Labels"]
+        .as_object()
+        .into_iter()
+        .flat_map(|labels| labels.values());
     let mut values: Vec<String> = env
         .chain(labels.filter_map(Value::as_str))
         .filter(|value| value.len() >= SHORTEST_HIDDEN)
@@ -169,7 +181,10 @@ pub(super) async fn kill(client: &Client, id: &ContainerId, signal: &str) -> Res
     match client.call(&call).await {
         Ok(_) => Ok(Changed::Yes),
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            already_if(client, id, error, |container| container["State"]["Running"] == false).await
+            already_if(client, id, error, |container| {
+                container["State"]["Running"] == false
+            })
+            .await
         }
         Err(error) => Err(error),
     }
@@ -187,7 +202,10 @@ pub(super) async fn rename(
         Ok(_) => Ok(Changed::Yes),
         // "Already its name" is a 400 of its own, or a conflict with itself.
         Err(error) if matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Conflict) => {
-            already_if(client, id, error, |found| name_of(found) == Some(name.as_str())).await
+            already_if(client, id, error, |found| {
+                name_of(found) == Some(name.as_str())
+            })
+            .await
         }
         Err(error) => Err(error),
     }
@@ -276,13 +294,18 @@ pub(super) async fn connect_network(
 /// Whether an inspected container has an endpoint in a network, which is named or given by its id.
 fn is_connected(container: &Value, network: &str) -> bool {
     let networks = container["NetworkSettings"]["Networks"].as_object();
-    networks.into_iter().flatten().any(|(name, endpoint)| {
-        name == network || endpoint["NetworkID"] == network
-    })
+    networks
+        .into_iter()
+        .flatten()
+        .any(|(name, endpoint)| name == network || endpoint["NetworkID"] == network)
 }
 
 fn changed(answer: &Answer) -> Changed {
-    if answer.is_unchanged() { Changed::Already } else { Changed::Yes }
+    if answer.is_unchanged() {
+        Changed::Already
+    } else {
+        Changed::Yes
+    }
 }
 
 /// After a refusal: it is none if the container is as it was to be. If that can't be told, the

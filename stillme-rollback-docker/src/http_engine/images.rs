@@ -43,8 +43,18 @@ pub(super) async fn list(client: &Client, repository: &str) -> Result<Vec<ImageS
         .into_iter()
         .map(|image| ImageSummary {
             id: image.id,
-            tags: image.repo_tags.unwrap_or_default().into_iter().filter(is_of).collect(),
-            digests: image.repo_digests.unwrap_or_default().into_iter().filter(is_of).collect(),
+            tags: image
+                .repo_tags
+                .unwrap_or_default()
+                .into_iter()
+                .filter(is_of)
+                .collect(),
+            digests: image
+                .repo_digests
+                .unwrap_or_default()
+                .into_iter()
+                .filter(is_of)
+                .collect(),
             created: image.created,
         })
         .filter(|image| !image.tags.is_empty() || !image.digests.is_empty())
@@ -62,7 +72,7 @@ fn is_of_repository(reference: &str, repository: &str) -> bool {
 }
 
 /// What the engine calls a repository in its lists: without the default registry and its `library/`.
-pub(super) fn familiar(repository: &str) -> &str {
+pub(crate) fn familiar(repository: &str) -> &str {
     let name = ["docker.io/", "index.docker.io/"]
         .iter()
         .find_map(|registry| repository.strip_prefix(registry))
@@ -104,12 +114,17 @@ pub(super) async fn untag(client: &Client, tag: &ImageRef, expected: &ImageId) -
             "it is the last reference of an image that a container uses",
         )
         .with_context("tag", tag.as_str())
-        .with_hint("nothing was touched; remove the container first, or give the image another tag"));
+        .with_hint(
+            "nothing was touched; remove the container first, or give the image another tag",
+        ));
     }
-    let call = Call::deleting("remove tag", format!("/images/{}", image_path(tag.as_str())))
-        .about("tag", tag.as_str())
-        .query("noprune", "true")
-        .query("force", "false");
+    let call = Call::deleting(
+        "remove tag",
+        format!("/images/{}", image_path(tag.as_str())),
+    )
+    .about("tag", tag.as_str())
+    .query("noprune", "true")
+    .query("force", "false");
     match client.call(&call).await {
         Ok(_) => Ok(Changed::Yes),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Changed::Already),
@@ -145,7 +160,9 @@ fn is_last_reference(image: &Value) -> bool {
 
 async fn is_used(client: &Client, id: &ImageId) -> Result<bool> {
     let containers = containers::list(client, &ContainerFilter::all()).await?;
-    Ok(containers.iter().any(|container| container.image_id.as_ref() == Some(id)))
+    Ok(containers
+        .iter()
+        .any(|container| container.image_id.as_ref() == Some(id)))
 }
 
 #[cfg(test)]

@@ -31,13 +31,15 @@ pub(super) async fn last(
                 tail.push(piece);
                 return Ok(());
             }
-            frames.feed(piece, |content| tail.push(content)).map_err(|_| {
-                Error::new(
-                    ErrorKind::Corrupt,
-                    "read logs of container",
-                    "the engine's answer is no output of a container",
-                )
-            })
+            frames
+                .feed(piece, |content| tail.push(content))
+                .map_err(|_| {
+                    Error::new(
+                        ErrorKind::Corrupt,
+                        "read logs of container",
+                        "the engine's answer is no output of a container",
+                    )
+                })
         })
         .await?;
     Ok(Secret::new(tail.into_bytes()))
@@ -51,7 +53,10 @@ struct Tail {
 
 impl Tail {
     fn new(cap: usize) -> Self {
-        Self { kept: Vec::new(), cap }
+        Self {
+            kept: Vec::new(),
+            cap,
+        }
     }
 
     fn push(&mut self, piece: &[u8]) {

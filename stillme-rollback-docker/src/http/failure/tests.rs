@@ -35,7 +35,11 @@ fn statuses_become_kinds_and_dispositions() {
         let status = StatusCode::from_u16(status).unwrap();
         for (call, disposition) in [(writing(), write), (reading(), read)] {
             let error = answered(&call, status, None, b"");
-            assert_eq!((error.kind(), error.disposition()), (kind, disposition), "{status} {call:?}");
+            assert_eq!(
+                (error.kind(), error.disposition()),
+                (kind, disposition),
+                "{status} {call:?}"
+            );
         }
     }
 }
@@ -55,8 +59,16 @@ fn the_engines_words_are_shown_and_made_safe() {
         error.to_string(),
         r"start container: the engine answered 404: No such container: x\u{1b}[2J (container: x)"
     );
-    let error = answered(&writing(), StatusCode::BAD_GATEWAY, None, b"<html>proxy</html>");
-    assert!(error.to_string().contains("502: <html>proxy</html>"), "{error}");
+    let error = answered(
+        &writing(),
+        StatusCode::BAD_GATEWAY,
+        None,
+        b"<html>proxy</html>",
+    );
+    assert!(
+        error.to_string().contains("502: <html>proxy</html>"),
+        "{error}"
+    );
 }
 
 #[test]
