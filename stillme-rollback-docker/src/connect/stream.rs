@@ -75,7 +75,7 @@ async fn tcp(endpoint: &Endpoint, at: &HostPort) -> Result<TcpStream> {
 }
 
 /// What a failed connection means.
-fn explain(endpoint: &Endpoint, error: io::Error) -> Error {
+pub(super) fn explain(endpoint: &Endpoint, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Error::new(
             ErrorKind::PermissionDenied,

@@ -245,3 +245,40 @@ fn variables_are_values_and_empty_ones_are_none() {
         Some(Path::new("/home/me/.docker"))
     );
 }
+
+/// As root no socket denies anything, so the mapping is tested without one.
+#[test]
+fn a_denied_socket_is_told_apart_from_a_missing_engine() {
+    use std::io::ErrorKind as Io;
+    let endpoint = Endpoint::Unix("/run/engine.sock".into());
+    for (io, kind, hint) in [
+        (
+            Io::PermissionDenied,
+            ErrorKind::PermissionDenied,
+            "member of the socket's group",
+        ),
+        (
+            Io::NotFound,
+            ErrorKind::Unavailable,
+            "is the engine running",
+        ),
+        (
+            Io::ConnectionRefused,
+            ErrorKind::Unavailable,
+            "is the engine running",
+        ),
+        (
+            Io::NetworkUnreachable,
+            ErrorKind::Unavailable,
+            "is the engine running",
+        ),
+    ] {
+        let error = stream::explain(&endpoint, io.into());
+        assert_eq!(error.kind(), kind);
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+        assert!(
+            error.to_string().contains("unix:///run/engine.sock"),
+            "{error}"
+        );
+    }
+}
