@@ -65,10 +65,7 @@ impl HostPort {
     /// Whether it names this machine. Only names that can't be anything else: no look-up is made.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
-            || self
-                .host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -93,11 +90,7 @@ impl fmt::Display for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tls = if matches!(self, Self::Tls(..)) {
-            " (TLS)"
-        } else {
-            ""
-        };
+        let tls = if matches!(self, Self::Tls(..)) { " (TLS)" } else { "" };
         write!(f, "Endpoint({self}{tls})")
     }
 }

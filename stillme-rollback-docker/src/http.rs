@@ -37,10 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 5 s and 30 s.
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            call: Duration::from_secs(30),
-        }
+        Self { connect: Duration::from_secs(5), call: Duration::from_secs(30) }
     }
 }
 
@@ -101,14 +98,7 @@ impl Client {
         let server: Server = answer.json(&call)?;
         let version = version::choose(server.api_version, server.min_api_version)
             .map_err(|error| error.with_context("engine", endpoint.to_string()))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                endpoint,
-                server,
-                version,
-                limits,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { endpoint, server, version, limits }) })
     }
 
     /// The same client with another limit for calls.
@@ -120,10 +110,7 @@ impl Client {
                 endpoint: inner.endpoint.clone(),
                 server: inner.server.clone(),
                 version: inner.version,
-                limits: Limits {
-                    call,
-                    ..inner.limits
-                },
+                limits: Limits { call, ..inner.limits },
             }),
         }
     }
@@ -168,14 +155,7 @@ impl Client {
         sink: &mut (dyn FnMut(&[u8]) -> Result<()> + Send),
     ) -> Result<()> {
         let inner = &*self.inner;
-        exchange::stream(
-            &inner.endpoint,
-            &inner.limits,
-            Some(inner.version),
-            call,
-            sink,
-        )
-        .await
+        exchange::stream(&inner.endpoint, &inner.limits, Some(inner.version), call, sink).await
     }
 }
 

@@ -99,7 +99,7 @@ impl Engine for HttpEngine {
     }
 
     async fn inspect_container(&self, container: &ContainerRef) -> Result<Option<Secret<Value>>> {
-        containers::inspect(&self.client, container).await
+        containers::look(&self.client, container).await
     }
 
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerSummary>> {

@@ -16,6 +16,8 @@ pub mod http;
 pub mod names;
 
 mod http_engine;
+mod inspect;
+mod reach;
 
 pub use self::connect::{DockerEnv, Endpoint};
 pub use self::engine::Engine;

@@ -74,11 +74,7 @@ impl ImageId {
         if text.strip_prefix("sha256:").is_some_and(is_hex64) {
             Ok(Self(text))
         } else {
-            Err(malformed(
-                "image id",
-                &text,
-                "`sha256:` and 64 digits of 0-9 and a-f",
-            ))
+            Err(malformed("image id", &text, "`sha256:` and 64 digits of 0-9 and a-f"))
         }
     }
 
@@ -146,10 +142,7 @@ impl ContainerName {
             Error::new(
                 ErrorKind::InvalidInput,
                 "name container",
-                format!(
-                    "`{}` leaves no room for the name of a run behind it",
-                    self.0
-                ),
+                format!("`{}` leaves no room for the name of a run behind it", self.0),
             )
             .with_hint("nothing was touched; give the container a name of at most 242 bytes")
         })
@@ -157,10 +150,9 @@ impl ContainerName {
 
     /// What the name says of a run, if it is a temporary one.
     pub fn role(&self) -> Role<'_> {
-        for (infix, make) in [
-            (NEW_INFIX, Role::waiting as fn(_, _) -> _),
-            (OLD_INFIX, Role::aside as fn(_, _) -> _),
-        ] {
+        for (infix, make) in
+            [(NEW_INFIX, Role::waiting as fn(_, _) -> _), (OLD_INFIX, Role::aside as fn(_, _) -> _)]
+        {
             let Some((base, run)) = self.0.rsplit_once(infix) else {
                 continue;
             };
@@ -240,10 +232,7 @@ fn is_hex64(text: &str) -> bool {
 }
 
 fn is_run8(text: &str) -> bool {
-    text.len() == 8
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+    text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
 }
 
 fn malformed(what: &str, text: &str, should: &str) -> Error {

@@ -1,5 +1,7 @@
 //! What the client makes of an engine that misbehaves.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "support/fake.rs"]
 mod fake;
 
@@ -20,23 +22,18 @@ fn id() -> ContainerId {
 
 /// An engine that answers everything but the version in one way.
 fn always(reply: impl Fn() -> Reply + Send + Sync + 'static) -> FakeEngine {
-    FakeEngine::start(move |line, _| {
-        if line.starts_with("GET /version ") {
-            Reply::AsUsual
-        } else {
-            reply()
-        }
-    })
+    FakeEngine::start(
+        move |line, _| {
+            if line.starts_with("GET /version ") { Reply::AsUsual } else { reply() }
+        },
+    )
 }
 
 /// The errors of a call that changes something and of one that does not.
 async fn both(fake: &FakeEngine) -> (Error, Error) {
     let engine = fake.client().await;
     let write = engine.start_container(&id()).await.unwrap_err();
-    let read = engine
-        .list_containers(&ContainerFilter::all())
-        .await
-        .unwrap_err();
+    let read = engine.list_containers(&ContainerFilter::all()).await.unwrap_err();
     (write, read)
 }
 
@@ -54,36 +51,12 @@ async fn a_lost_answer_leaves_a_write_in_doubt_and_a_read_to_be_made_again() {
         Reply::Endless(first, b" ".to_vec(), Duration::from_millis(50))
     };
     for (name, reply, kind, write, read) in [
-        (
-            "silence",
-            (|| Reply::Silence) as Make,
-            ErrorKind::Timeout,
-            InDoubt,
-            Retry,
-        ),
+        ("silence", (|| Reply::Silence) as Make, ErrorKind::Timeout, InDoubt, Retry),
         ("drip", drip, ErrorKind::Timeout, InDoubt, Retry),
-        (
-            "reset",
-            || Reply::Reset,
-            ErrorKind::Interrupted,
-            InDoubt,
-            Retry,
-        ),
+        ("reset", || Reply::Reset, ErrorKind::Interrupted, InDoubt, Retry),
         ("half a head", head, ErrorKind::Interrupted, InDoubt, Retry),
-        (
-            "half a body",
-            partial,
-            ErrorKind::Interrupted,
-            InDoubt,
-            Retry,
-        ),
-        (
-            "half a chunk",
-            chunk,
-            ErrorKind::Interrupted,
-            InDoubt,
-            Retry,
-        ),
+        ("half a body", partial, ErrorKind::Interrupted, InDoubt, Retry),
+        ("half a chunk", chunk, ErrorKind::Interrupted, InDoubt, Retry),
         (
             "no HTTP",
             || Reply::Raw(b"\x16\x03\x01 hello\r\n\r\n".to_vec()),
@@ -119,25 +92,11 @@ async fn a_lost_answer_leaves_a_write_in_doubt_and_a_read_to_be_made_again() {
             Retry,
             Retry,
         ),
-        (
-            "302",
-            || Reply::Json(302, Value::Null),
-            ErrorKind::Unexpected,
-            InDoubt,
-            Retry,
-        ),
+        ("302", || Reply::Json(302, Value::Null), ErrorKind::Unexpected, InDoubt, Retry),
     ] {
         let (w, r) = both(&always(reply)).await;
-        assert_eq!(
-            (w.kind(), w.disposition()),
-            (kind, write),
-            "write, {name}: {w}"
-        );
-        assert_eq!(
-            (r.kind(), r.disposition()),
-            (kind, read),
-            "read, {name}: {r}"
-        );
+        assert_eq!((w.kind(), w.disposition()), (kind, write), "write, {name}: {w}");
+        assert_eq!((r.kind(), r.disposition()), (kind, read), "read, {name}: {r}");
     }
 }
 
@@ -161,10 +120,7 @@ async fn the_time_to_wait_of_a_429_is_kept() {
         Reply::Raw(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n".to_vec())
     });
     let (write, _) = both(&fake).await;
-    assert_eq!(
-        write.disposition(),
-        Disposition::RetryAfter(Duration::from_secs(7))
-    );
+    assert_eq!(write.disposition(), Disposition::RetryAfter(Duration::from_secs(7)));
 }
 
 /// An answer without end: it is given up at the cap, long before the time is over.
@@ -175,22 +131,10 @@ async fn a_body_is_read_up_to_its_cap_only() {
         Reply::Endless(first, vec![b' '; 1 << 16], Duration::ZERO)
     });
     let (write, read) = both(&fake).await;
-    assert_eq!(
-        (write.kind(), write.disposition()),
-        (ErrorKind::Corrupt, Disposition::InDoubt)
-    );
-    assert!(
-        write.to_string().contains("larger than 4194304 bytes"),
-        "{write}"
-    );
-    assert_eq!(
-        (read.kind(), read.disposition()),
-        (ErrorKind::Corrupt, Disposition::Permanent)
-    );
-    assert!(
-        read.to_string().contains("larger than 33554432 bytes"),
-        "{read}"
-    );
+    assert_eq!((write.kind(), write.disposition()), (ErrorKind::Corrupt, Disposition::InDoubt));
+    assert!(write.to_string().contains("larger than 4194304 bytes"), "{write}");
+    assert_eq!((read.kind(), read.disposition()), (ErrorKind::Corrupt, Disposition::Permanent));
+    assert!(read.to_string().contains("larger than 33554432 bytes"), "{read}");
 }
 
 /// The message of a failure is cut as well.
@@ -210,14 +154,8 @@ async fn an_answer_of_another_shape_is_no_success() {
     let fake = always(|| Reply::Json(200, json!({"Id": "canary-7"})));
     let engine = fake.client().await;
     let name = ContainerName::new("web").unwrap();
-    let error = engine
-        .create_container(&name, None, &Secret::new(json!({})))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind(), error.disposition()),
-        (ErrorKind::Corrupt, Disposition::InDoubt)
-    );
+    let error = engine.create_container(&name, None, &Secret::new(json!({}))).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Corrupt, Disposition::InDoubt));
     assert!(!format!("{error:?}").contains("canary-7"));
 }
 
@@ -227,23 +165,10 @@ async fn what_is_so_already_is_told_apart_from_what_was_done() {
         let fake = always(move || Reply::Json(status, Value::Null));
         let engine = fake.client().await;
         assert_eq!(engine.start_container(&id()).await.unwrap(), changed);
-        assert_eq!(
-            engine
-                .stop_container(&id(), Duration::from_secs(1))
-                .await
-                .unwrap(),
-            changed
-        );
+        assert_eq!(engine.stop_container(&id(), Duration::from_secs(1)).await.unwrap(), changed);
     }
     let gone = always(|| Reply::Json(404, json!({"message": "No such container"})));
-    assert_eq!(
-        gone.client()
-            .await
-            .remove_container(&id(), false)
-            .await
-            .unwrap(),
-        Changed::Already
-    );
+    assert_eq!(gone.client().await.remove_container(&id(), false).await.unwrap(), Changed::Already);
 }
 
 /// The version is in the path; removing never takes volumes along; a stop waits for its grace.
@@ -252,14 +177,8 @@ async fn requests_look_as_they_should() {
     let fake = always(|| Reply::Json(204, Value::Null));
     let engine = fake.client().await;
     engine.remove_container(&id(), true).await.unwrap();
-    engine
-        .stop_container(&id(), Duration::from_millis(1500))
-        .await
-        .unwrap();
-    engine
-        .set_restart_policy(&id(), &json!({"Name": "no"}))
-        .await
-        .unwrap();
+    engine.stop_container(&id(), Duration::from_millis(1500)).await.unwrap();
+    engine.set_restart_policy(&id(), &json!({"Name": "no"})).await.unwrap();
     let hex = "ab".repeat(32);
     assert_eq!(
         fake.seen(),
@@ -299,28 +218,17 @@ async fn inspect_and_create_lose_nothing() {
         }
     });
     let engine = fake.client().await;
-    let found = engine
-        .inspect_container(&(&id()).into())
-        .await
-        .unwrap()
-        .unwrap();
+    let found = engine.inspect_container(&(&id()).into()).await.unwrap().unwrap();
     assert_eq!(found.expose(), &odd);
     let name = ContainerName::new("web").unwrap();
-    let created = engine
-        .create_container(&name, Some("linux/amd64"), &found)
-        .await
-        .unwrap();
+    let created = engine.create_container(&name, Some("linux/amd64"), &found).await.unwrap();
     assert_eq!(created.warnings, ["careful"]);
 }
 
 #[tokio::test]
 async fn a_secret_that_the_engine_cites_is_hidden() {
-    let fake = always(|| {
-        Reply::Json(
-            400,
-            json!({"message": "invalid environment variable: =canary-7"}),
-        )
-    });
+    let fake =
+        always(|| Reply::Json(400, json!({"message": "invalid environment variable: =canary-7"})));
     let engine = fake.client().await;
     let body = Secret::new(json!({"Env": ["=canary-7"]}));
     let error = engine
@@ -353,10 +261,7 @@ async fn engines_out_of_range_are_refused_before_anything_else() {
             (Ok(client), Some(spoken)) => assert_eq!(client.api_version().to_string(), spoken),
             (Err(error), None) => {
                 assert_eq!(error.kind(), ErrorKind::Unsupported);
-                assert!(
-                    error.hint().unwrap().contains("nothing was touched"),
-                    "{error}"
-                );
+                assert!(error.hint().unwrap().contains("nothing was touched"), "{error}");
             }
             (other, _) => panic!("{newest}: {other:?}"),
         }
@@ -369,21 +274,12 @@ async fn no_engine_is_told_apart_from_no_permission() {
     let socket = folder.path().join("engine.sock");
     let refused = || Client::connect_to(Endpoint::Unix(socket.clone()), Limits::default());
     let error = refused().await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.disposition()),
-        (ErrorKind::Unavailable, Disposition::Retry)
-    );
-    assert!(
-        error.hint().unwrap().contains("is the engine running"),
-        "{error}"
-    );
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unavailable, Disposition::Retry));
+    assert!(error.hint().unwrap().contains("is the engine running"), "{error}");
     // A socket that nobody listens to any more.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     let error = refused().await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.disposition()),
-        (ErrorKind::Unavailable, Disposition::Retry)
-    );
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unavailable, Disposition::Retry));
 }
 
 /// A server that takes the connection and says nothing is not waited for longer than the limit, even
@@ -394,13 +290,8 @@ async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
     let mut limits = Limits::default();
     limits.call = Duration::from_millis(200);
     let begin = Instant::now();
-    let error = Client::connect_to(Endpoint::Unix(fake.socket()), limits)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind(), error.disposition()),
-        (ErrorKind::Timeout, Disposition::Retry)
-    );
+    let error = Client::connect_to(Endpoint::Unix(fake.socket()), limits).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Timeout, Disposition::Retry));
     assert!(begin.elapsed() < Duration::from_secs(2));
 }
 
@@ -409,17 +300,10 @@ async fn a_limited_engine_gives_up_earlier_and_never_later() {
     let fake = always(|| Reply::Silence);
     let engine: HttpEngine = fake.client().await;
     let begin = Instant::now();
-    let error = engine
-        .limited(Duration::from_millis(100))
-        .start_container(&id())
-        .await
-        .unwrap_err();
+    let error =
+        engine.limited(Duration::from_millis(100)).start_container(&id()).await.unwrap_err();
     assert!(error.to_string().contains("within 0.1 s"), "{error}");
-    let error = engine
-        .limited(Duration::from_secs(60))
-        .start_container(&id())
-        .await
-        .unwrap_err();
+    let error = engine.limited(Duration::from_secs(60)).start_container(&id()).await.unwrap_err();
     assert!(error.to_string().contains("within 2 s"), "{error}");
     assert!(begin.elapsed() < Duration::from_secs(10));
 }
@@ -448,13 +332,7 @@ async fn a_command_is_made_started_and_asked_for_its_end() {
     });
     let engine = fake.client().await;
     let command = ["/check".to_owned(), "-v".to_owned()];
-    let ended = engine
-        .exec(&id(), &command, Duration::from_secs(2), 6)
-        .await
-        .unwrap();
-    assert_eq!(
-        (ended.code, ended.output.expose().as_slice()),
-        (3, &b"out\ner"[..])
-    );
+    let ended = engine.exec(&id(), &command, Duration::from_secs(2), 6).await.unwrap();
+    assert_eq!((ended.code, ended.output.expose().as_slice()), (3, &b"out\ner"[..]));
     assert_eq!(fake.seen().len(), 3);
 }

@@ -1,5 +1,7 @@
 //! TLS to an engine: who is talked to, and who is not.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,11 +41,7 @@ fn leaf(authority: &Authority, name: &str, usage: ExtendedKeyUsagePurpose) -> Le
     params.extended_key_usages = vec![usage];
     let key = KeyPair::generate().unwrap();
     let cert = params.signed_by(&key, authority).unwrap();
-    Leaf {
-        cert: cert.der().clone(),
-        cert_pem: cert.pem(),
-        key,
-    }
+    Leaf { cert: cert.der().clone(), cert_pem: cert.pem(), key }
 }
 
 /// An engine behind TLS that knows its version, wants to know who calls, and listens on a port of its
@@ -74,10 +72,7 @@ async fn engine(authority: &Authority, name: &str) -> u16 {
             let mut request = [0; 4096];
             let _ = stream.read(&mut request).await;
             let body = r#"{"ApiVersion":"1.47","Version":"27.0"}"#;
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            );
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
         }

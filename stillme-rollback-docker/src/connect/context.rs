@@ -56,9 +56,7 @@ struct DockerEndpoint {
 /// may be the wrong one, so here it is an error.
 pub(super) fn current(folder: &Path) -> Result<Option<String>> {
     let config: Option<Config> = read_json(&folder.join("config.json"))?;
-    Ok(config
-        .map(|config| config.current_context)
-        .filter(|name| !name.is_empty()))
+    Ok(config.map(|config| config.current_context).filter(|name| !name.is_empty()))
 }
 
 /// The context of this name.
@@ -68,10 +66,7 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Context> {
     let contexts = folder.join("contexts");
     let meta: Meta = read_json(&contexts.join("meta").join(&id).join("meta.json"))?
         .ok_or_else(|| not_found(name, "does not exist"))?;
-    let docker = meta
-        .endpoints
-        .docker
-        .ok_or_else(|| not_found(name, "has no docker endpoint"))?;
+    let docker = meta.endpoints.docker.ok_or_else(|| not_found(name, "has no docker endpoint"))?;
     let tls_folder = contexts.join("tls").join(&id).join("docker");
     Ok(Context {
         host: docker.host.trim().to_owned(),
@@ -92,14 +87,10 @@ fn not_found(name: &str, why: &str) -> Error {
 /// A file's JSON; `None` if there is no such file.
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(
-            ErrorKind::Corrupt,
-            "find engine",
-            "a docker configuration can't be read",
-        )
-        .with_context("file", path.display().to_string())
-        .with_hint("nothing was contacted; set DOCKER_HOST to do without it")
-        .with_source(source)
+        Error::new(ErrorKind::Corrupt, "find engine", "a docker configuration can't be read")
+            .with_context("file", path.display().to_string())
+            .with_hint("nothing was contacted; set DOCKER_HOST to do without it")
+            .with_source(source)
     };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -109,19 +100,12 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Err(error) => return Err(unreadable(error.into())),
     };
     let mut text = Vec::new();
-    file.take(LONGEST_FILE)
-        .read_to_end(&mut text)
-        .map_err(|error| unreadable(error.into()))?;
+    file.take(LONGEST_FILE).read_to_end(&mut text).map_err(|error| unreadable(error.into()))?;
     // The file may hold passwords of registries: an error of serde_json cites positions, and for a
     // wrong type the value. Only the position is kept.
     serde_json::from_slice(&text).map(Some).map_err(|error| {
         unreadable(
-            format!(
-                "no valid JSON at line {}, column {}",
-                error.line(),
-                error.column()
-            )
-            .into(),
+            format!("no valid JSON at line {}, column {}", error.line(), error.column()).into(),
         )
     })
 }

@@ -43,16 +43,9 @@ impl DockerEnv {
     pub fn from_vars(look_up: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let set = |name: &str| look_up(name).filter(|value| !value.is_empty());
         let text = |name: &'static str| {
-            set(name)
-                .map(OsString::into_string)
-                .transpose()
-                .map_err(|_| {
-                    Error::new(
-                        ErrorKind::InvalidInput,
-                        "find engine",
-                        format!("{name} is not UTF-8"),
-                    )
-                })
+            set(name).map(OsString::into_string).transpose().map_err(|_| {
+                Error::new(ErrorKind::InvalidInput, "find engine", format!("{name} is not UTF-8"))
+            })
         };
         Ok(Self {
             host: text("DOCKER_HOST")?,
@@ -75,12 +68,7 @@ pub(super) fn resolve(env: &DockerEnv) -> Result<Endpoint> {
     }
     let name = match &env.context {
         Some(name) => Some(name.clone()),
-        None => env
-            .config_dir
-            .as_deref()
-            .map(context::current)
-            .transpose()?
-            .flatten(),
+        None => env.config_dir.as_deref().map(context::current).transpose()?.flatten(),
     };
     match (name, &env.config_dir) {
         (None, _) => from_variables(env, ""),
@@ -108,18 +96,10 @@ fn from_variables(env: &DockerEnv, host: &str) -> Result<Endpoint> {
     if !env.tls_verify {
         return Err(tls::unverified("DOCKER_TLS without DOCKER_TLS_VERIFY"));
     }
-    let folder = env
-        .cert_path
-        .as_ref()
-        .or(env.config_dir.as_ref())
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                "find engine",
-                "TLS is on and there are no certificates",
-            )
+    let folder = env.cert_path.as_ref().or(env.config_dir.as_ref()).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "find engine", "TLS is on and there are no certificates")
             .with_hint("set DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem")
-        })?;
+    })?;
     Ok(Endpoint::Tls(at, tls::from_folder(folder)?))
 }
 

@@ -44,9 +44,8 @@ fn parse_tcp(text: &str, rest: &str, with_tls: bool) -> Result<HostPort> {
     }
     let (host, port) = match rest.strip_prefix('[') {
         Some(v6) => {
-            let (host, port) = v6
-                .split_once(']')
-                .ok_or_else(|| malformed(text, "has a `[` without a `]`"))?;
+            let (host, port) =
+                v6.split_once(']').ok_or_else(|| malformed(text, "has a `[` without a `]`"))?;
             let port = match port {
                 "" => None,
                 port => Some(
@@ -73,19 +72,11 @@ fn parse_tcp(text: &str, rest: &str, with_tls: bool) -> Result<HostPort> {
             .ok_or_else(|| malformed(text, "has a port that is not 1 to 65535"))?,
     };
     let host = if host.is_empty() { "localhost" } else { host };
-    let fits = host
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b));
+    let fits = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b));
     if !fits {
-        return Err(malformed(
-            text,
-            "has a host with characters that no host has",
-        ));
+        return Err(malformed(text, "has a host with characters that no host has"));
     }
-    Ok(HostPort {
-        host: host.to_owned(),
-        port,
-    })
+    Ok(HostPort { host: host.to_owned(), port })
 }
 
 /// A way without TLS: only to this machine. Who reaches an engine is root on its machine.

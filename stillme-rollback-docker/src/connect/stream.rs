@@ -26,10 +26,9 @@ pub(crate) enum Stream {
 pub(crate) async fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream> {
     match tokio::time::timeout(limit, open(endpoint)).await {
         Ok(connected) => connected,
-        Err(_) => Err(unreachable(
-            endpoint,
-            format!("no connection within {} s", limit.as_secs_f32()),
-        )),
+        Err(_) => {
+            Err(unreachable(endpoint, format!("no connection within {} s", limit.as_secs_f32())))
+        }
     }
 }
 

@@ -15,10 +15,7 @@ fn shown(env: &DockerEnv) -> String {
 }
 
 fn with_host(host: &str) -> DockerEnv {
-    DockerEnv {
-        host: Some(host.to_owned()),
-        ..DockerEnv::default()
-    }
+    DockerEnv { host: Some(host.to_owned()), ..DockerEnv::default() }
 }
 
 /// What the docker command does with each, but for what is refused on purpose.
@@ -28,10 +25,7 @@ fn hosts_are_read_as_the_docker_command_reads_them() {
         ("", "unix:///var/run/docker.sock"),
         ("  ", "unix:///var/run/docker.sock"),
         ("unix://", "unix:///var/run/docker.sock"),
-        (
-            "unix:///run/user/1000/docker.sock",
-            "unix:///run/user/1000/docker.sock",
-        ),
+        ("unix:///run/user/1000/docker.sock", "unix:///run/user/1000/docker.sock"),
         ("tcp://", "tcp://localhost:2375"),
         ("tcp://:99", "tcp://localhost:99"),
         ("localhost:99", "tcp://localhost:99"),
@@ -66,26 +60,16 @@ fn hosts_are_read_as_the_docker_command_reads_them() {
 /// A folder of configuration with the contexts `front` and `back`, and `front` as the current one.
 fn config() -> TempDir {
     let folder = TempDir::new().unwrap();
-    fs::write(
-        folder.path().join("config.json"),
-        r#"{"currentContext":"front","auths":{}}"#,
-    )
-    .unwrap();
-    add_context(
-        folder.path(),
-        "front",
-        r#"{"Host":"unix:///run/front.sock"}"#,
-    );
+    fs::write(folder.path().join("config.json"), r#"{"currentContext":"front","auths":{}}"#)
+        .unwrap();
+    add_context(folder.path(), "front", r#"{"Host":"unix:///run/front.sock"}"#);
     add_context(folder.path(), "back", r#"{"Host":"unix:///run/back.sock"}"#);
     folder
 }
 
 fn id_of(name: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(name.as_bytes())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    sha2::Sha256::digest(name.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn add_context(folder: &Path, name: &str, endpoint: &str) {
@@ -97,10 +81,7 @@ fn add_context(folder: &Path, name: &str, endpoint: &str) {
 }
 
 fn in_folder(folder: &TempDir) -> DockerEnv {
-    DockerEnv {
-        config_dir: Some(folder.path().to_owned()),
-        ..DockerEnv::default()
-    }
+    DockerEnv { config_dir: Some(folder.path().to_owned()), ..DockerEnv::default() }
 }
 
 #[test]
@@ -108,25 +89,16 @@ fn a_host_wins_over_a_context_wins_over_the_configuration() {
     let folder = config();
     let env = in_folder(&folder);
     assert_eq!(shown(&env), "unix:///run/front.sock");
-    let env = DockerEnv {
-        context: Some("back".to_owned()),
-        ..env
-    };
+    let env = DockerEnv { context: Some("back".to_owned()), ..env };
     assert_eq!(shown(&env), "unix:///run/back.sock");
-    let env = DockerEnv {
-        host: Some("unix:///run/host.sock".to_owned()),
-        ..env
-    };
+    let env = DockerEnv { host: Some("unix:///run/host.sock".to_owned()), ..env };
     assert_eq!(shown(&env), "unix:///run/host.sock");
 }
 
 #[test]
 fn the_default_context_is_the_one_of_variables() {
     let folder = config();
-    let env = DockerEnv {
-        context: Some("default".to_owned()),
-        ..in_folder(&folder)
-    };
+    let env = DockerEnv { context: Some("default".to_owned()), ..in_folder(&folder) };
     assert_eq!(shown(&env), "unix:///var/run/docker.sock");
     let empty = TempDir::new().unwrap();
     assert_eq!(shown(&in_folder(&empty)), "unix:///var/run/docker.sock");
@@ -136,16 +108,10 @@ fn the_default_context_is_the_one_of_variables() {
 fn a_context_that_is_not_there_is_never_replaced_by_another_engine() {
     let folder = config();
     for name in ["nope", "../../front", "", "a\u{430}"] {
-        let env = DockerEnv {
-            context: Some(name.to_owned()),
-            ..in_folder(&folder)
-        };
+        let env = DockerEnv { context: Some(name.to_owned()), ..in_folder(&folder) };
         assert_eq!(shown(&env), "NotFound", "{name}");
     }
-    let nowhere = DockerEnv {
-        context: Some("front".to_owned()),
-        ..DockerEnv::default()
-    };
+    let nowhere = DockerEnv { context: Some("front".to_owned()), ..DockerEnv::default() };
     assert_eq!(shown(&nowhere), "NotFound");
 }
 
@@ -153,19 +119,13 @@ fn a_context_that_is_not_there_is_never_replaced_by_another_engine() {
 fn a_damaged_configuration_is_an_error_that_does_not_cite_it() {
     let folder = config();
     let file = folder.path().join("config.json");
-    fs::write(
-        &file,
-        r#"{"auths":{"r":{"auth":"canary-7"}},"currentContext":["canary-7"]}"#,
-    )
-    .unwrap();
+    fs::write(&file, r#"{"auths":{"r":{"auth":"canary-7"}},"currentContext":["canary-7"]}"#)
+        .unwrap();
     let error = Endpoint::resolve(&in_folder(&folder)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(!format!("{error:?}").contains("canary-7"), "{error:?}");
     // With a host of its own it is not read at all, as by the docker command.
-    let env = DockerEnv {
-        host: Some("unix:///x.sock".to_owned()),
-        ..in_folder(&folder)
-    };
+    let env = DockerEnv { host: Some("unix:///x.sock".to_owned()), ..in_folder(&folder) };
     assert_eq!(shown(&env), "unix:///x.sock");
 }
 
@@ -175,10 +135,7 @@ fn contexts_are_held_to_the_same_safety() {
     for (endpoint, expected) in [
         (r#"{"Host":"tcp://10.0.0.1:2375"}"#, "Rejected"),
         (r#"{"Host":"tcp://127.0.0.1:2375"}"#, "tcp://127.0.0.1:2375"),
-        (
-            r#"{"Host":"tcp://10.0.0.1:2376","SkipTLSVerify":true}"#,
-            "Rejected",
-        ),
+        (r#"{"Host":"tcp://10.0.0.1:2376","SkipTLSVerify":true}"#, "Rejected"),
         (r#"{"Host":""}"#, "unix:///var/run/docker.sock"),
         (r#"{}"#, "unix:///var/run/docker.sock"),
         ("null", "NotFound"),
@@ -192,34 +149,21 @@ fn contexts_are_held_to_the_same_safety() {
 #[test]
 fn tls_needs_its_authority_and_verifies() {
     let folder = TempDir::new().unwrap();
-    let env = DockerEnv {
-        tls_verify: true,
-        ..with_host("tcp://10.0.0.1")
-    };
+    let env = DockerEnv { tls_verify: true, ..with_host("tcp://10.0.0.1") };
     assert_eq!(shown(&env), "NotFound", "no folder at all");
-    let env = DockerEnv {
-        cert_path: Some(folder.path().to_owned()),
-        ..env
-    };
+    let env = DockerEnv { cert_path: Some(folder.path().to_owned()), ..env };
     assert_eq!(shown(&env), "NotFound", "no ca.pem");
     fs::write(folder.path().join("ca.pem"), "canary-7").unwrap();
     let error = Endpoint::resolve(&env).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(!format!("{error:?}").contains("canary-7"));
-    let env = DockerEnv {
-        tls_verify: false,
-        tls: true,
-        ..env
-    };
+    let env = DockerEnv { tls_verify: false, tls: true, ..env };
     assert_eq!(shown(&env), "Rejected", "TLS with anybody");
 }
 
 #[test]
 fn a_socket_needs_no_certificates() {
-    let env = DockerEnv {
-        tls_verify: true,
-        ..with_host("unix:///x.sock")
-    };
+    let env = DockerEnv { tls_verify: true, ..with_host("unix:///x.sock") };
     assert_eq!(shown(&env), "unix:///x.sock");
 }
 
@@ -240,10 +184,7 @@ fn variables_are_values_and_empty_ones_are_none() {
     assert_eq!(env.context.as_deref(), Some("front"));
     // As for the docker command: any text at all is yes, `0` too.
     assert!(env.tls_verify);
-    assert_eq!(
-        env.config_dir.as_deref(),
-        Some(Path::new("/home/me/.docker"))
-    );
+    assert_eq!(env.config_dir.as_deref(), Some(Path::new("/home/me/.docker")));
 }
 
 /// As root no socket denies anything, so the mapping is tested without one.
@@ -252,33 +193,14 @@ fn a_denied_socket_is_told_apart_from_a_missing_engine() {
     use std::io::ErrorKind as Io;
     let endpoint = Endpoint::Unix("/run/engine.sock".into());
     for (io, kind, hint) in [
-        (
-            Io::PermissionDenied,
-            ErrorKind::PermissionDenied,
-            "member of the socket's group",
-        ),
-        (
-            Io::NotFound,
-            ErrorKind::Unavailable,
-            "is the engine running",
-        ),
-        (
-            Io::ConnectionRefused,
-            ErrorKind::Unavailable,
-            "is the engine running",
-        ),
-        (
-            Io::NetworkUnreachable,
-            ErrorKind::Unavailable,
-            "is the engine running",
-        ),
+        (Io::PermissionDenied, ErrorKind::PermissionDenied, "member of the socket's group"),
+        (Io::NotFound, ErrorKind::Unavailable, "is the engine running"),
+        (Io::ConnectionRefused, ErrorKind::Unavailable, "is the engine running"),
+        (Io::NetworkUnreachable, ErrorKind::Unavailable, "is the engine running"),
     ] {
         let error = stream::explain(&endpoint, io.into());
         assert_eq!(error.kind(), kind);
         assert!(error.hint().unwrap().contains(hint), "{error}");
-        assert!(
-            error.to_string().contains("unix:///run/engine.sock"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("unix:///run/engine.sock"), "{error}");
     }
 }

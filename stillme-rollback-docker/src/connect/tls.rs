@@ -15,9 +15,7 @@ pub(super) fn from_folder(folder: &Path) -> Result<Arc<ClientConfig>> {
     let authority = folder.join("ca.pem");
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&authority)? {
-        roots
-            .add(certificate)
-            .map_err(|error| unusable(&authority, error))?;
+        roots.add(certificate).map_err(|error| unusable(&authority, error))?;
     }
     if roots.is_empty() {
         return Err(unusable(&authority, "there is no certificate in it"));
@@ -65,11 +63,7 @@ fn pem_reason(error: &tokio_rustls::rustls::pki_types::pem::Error) -> String {
 }
 
 fn unusable(path: &Path, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    let kind = if path.exists() {
-        ErrorKind::Corrupt
-    } else {
-        ErrorKind::NotFound
-    };
+    let kind = if path.exists() { ErrorKind::Corrupt } else { ErrorKind::NotFound };
     Error::new(kind, "find engine", "a certificate or key can't be used")
         .with_context("file", path.display().to_string())
         .with_hint("nothing was contacted; DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem")

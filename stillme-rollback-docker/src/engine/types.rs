@@ -67,10 +67,7 @@ pub struct ContainerFilter {
 impl ContainerFilter {
     /// All containers, running or not.
     pub fn all() -> Self {
-        Self {
-            labels: Vec::new(),
-            stopped_too: true,
-        }
+        Self { labels: Vec::new(), stopped_too: true }
     }
 
     /// Only those that run.
@@ -158,10 +155,7 @@ pub struct Created {
 impl Created {
     /// A container that was created without a warning.
     pub fn new(id: ContainerId) -> Self {
-        Self {
-            id,
-            warnings: Vec::new(),
-        }
+        Self { id, warnings: Vec::new() }
     }
 }
 
@@ -182,12 +176,7 @@ pub struct ImageSummary {
 impl ImageSummary {
     /// An image of this id, of which nothing else is known.
     pub fn new(id: ImageId) -> Self {
-        Self {
-            id,
-            tags: Vec::new(),
-            digests: Vec::new(),
-            created: 0,
-        }
+        Self { id, tags: Vec::new(), digests: Vec::new(), created: 0 }
     }
 }
 
@@ -216,10 +205,7 @@ pub enum PathChangeKind {
 impl PathChange {
     /// A change of a path.
     pub fn new(path: impl Into<String>, kind: PathChangeKind) -> Self {
-        Self {
-            path: path.into(),
-            kind,
-        }
+        Self { path: path.into(), kind }
     }
 }
 

@@ -42,11 +42,6 @@ impl Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Answer({}, {} bytes)",
-            self.status.as_u16(),
-            self.body.len()
-        )
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
     }
 }

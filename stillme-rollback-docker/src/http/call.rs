@@ -35,7 +35,7 @@ pub(super) struct Body {
 
 impl Call {
     /// A request that changes nothing: `GET`. `path` begins with `/` and has no version; put what
-    /// comes from outside through [`segment`].
+    /// comes from outside through percent-encoding.
     pub fn reading(operation: impl Into<String>, path: impl Into<String>) -> Self {
         Self::new(operation, Method::GET, path, false)
     }
@@ -43,6 +43,11 @@ impl Call {
     /// A request that changes something: `POST`.
     pub fn posting(operation: impl Into<String>, path: impl Into<String>) -> Self {
         Self::new(operation, Method::POST, path, true)
+    }
+
+    /// A request that puts something in its place: `PUT`.
+    pub fn putting(operation: impl Into<String>, path: impl Into<String>) -> Self {
+        Self::new(operation, Method::PUT, path, true)
     }
 
     /// A request that removes something: `DELETE`.
@@ -86,10 +91,7 @@ impl Call {
     /// The same call with a body of another type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, bytes: Vec<u8>) -> Self {
-        self.body = Some(Body {
-            content_type,
-            bytes: bytes.into(),
-        });
+        self.body = Some(Body { content_type, bytes: bytes.into() });
         self
     }
 
@@ -145,16 +147,15 @@ pub(super) fn parameter(text: &str) -> String {
 
 fn escape(text: &str, also: &[u8]) -> String {
     use std::fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || also.contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                // Writing to a String can't fail.
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || also.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String can't fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 #[cfg(test)]

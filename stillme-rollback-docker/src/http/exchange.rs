@@ -48,9 +48,7 @@ pub(super) async fn stream(
     call: &Call,
     sink: Sink<'_>,
 ) -> Result<()> {
-    exchange(endpoint, limits, version, call, sink)
-        .await
-        .map(|_| ())
+    exchange(endpoint, limits, version, call, sink).await.map(|_| ())
 }
 
 type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send);
@@ -99,14 +97,8 @@ fn request(
     if let Some(body) = &call.body {
         request = request.header(CONTENT_TYPE, body.content_type);
     }
-    let body = call
-        .body
-        .as_ref()
-        .map(|body| body.bytes.clone())
-        .unwrap_or_default();
-    request
-        .body(Full::new(body))
-        .map_err(|error| failure::unbuildable(call, error))
+    let body = call.body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
+    request.body(Full::new(body)).map_err(|error| failure::unbuildable(call, error))
 }
 
 async fn talk(
@@ -119,14 +111,11 @@ async fn talk(
         .await
         .map_err(|error| failure::broken(call, true, error))?;
     let exchange = async {
-        let response = sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut error| {
-                // hyper hands the request back if not a byte of it was written.
-                let sent = error.take_message().is_none();
-                failure::broken(call, sent, error.into_error())
-            })?;
+        let response = sender.try_send_request(request).await.map_err(|mut error| {
+            // hyper hands the request back if not a byte of it was written.
+            let sent = error.take_message().is_none();
+            failure::broken(call, sent, error.into_error())
+        })?;
         read(response, call, sink).await
     };
     // The connection is driven here and not in a task of its own: when this future is dropped,
@@ -160,11 +149,7 @@ async fn read(response: Response<Incoming>, call: &Call, sink: Sink<'_>) -> Resu
     let _ = feed(response.into_body(), call, &mut |piece| {
         let room = FAILURE_CAP.min(OBJECT_CAP).saturating_sub(body.len());
         body.extend_from_slice(&piece[..piece.len().min(room)]);
-        if room == 0 {
-            Err(failure::too_large(call))
-        } else {
-            Ok(())
-        }
+        if room == 0 { Err(failure::too_large(call)) } else { Ok(()) }
     })
     .await;
     Err(failure::answered(call, status, retry_after, &body))

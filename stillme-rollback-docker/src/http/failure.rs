@@ -19,9 +19,7 @@ fn sent(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
             .with_disposition(Disposition::InDoubt)
             .with_hint("it may have been done all the same: look before trying again")
     } else {
-        error
-            .with_disposition(Disposition::Retry)
-            .with_hint("nothing was changed")
+        error.with_disposition(Disposition::Retry).with_hint("nothing was changed")
     }
 }
 
@@ -34,11 +32,7 @@ fn about(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
 }
 
 pub(super) fn timed_out(call: &Call, limit: Duration) -> Error {
-    sent(
-        call,
-        ErrorKind::Timeout,
-        format!("no whole answer within {} s", limit.as_secs_f32()),
-    )
+    sent(call, ErrorKind::Timeout, format!("no whole answer within {} s", limit.as_secs_f32()))
 }
 
 /// The connection broke; `was_sent` says whether anything can have arrived.
@@ -56,20 +50,14 @@ pub(super) fn broken(call: &Call, was_sent: bool, source: hyper::Error) -> Error
     let (kind, message) = if source.is_parse() {
         (ErrorKind::Corrupt, "the answer is not HTTP")
     } else {
-        (
-            ErrorKind::Interrupted,
-            "the connection broke before the whole answer was read",
-        )
+        (ErrorKind::Interrupted, "the connection broke before the whole answer was read")
     };
     sent(call, kind, message).with_source(source)
 }
 
 pub(super) fn too_large(call: &Call) -> Error {
-    let error = sent(
-        call,
-        ErrorKind::Corrupt,
-        format!("the answer is larger than {} bytes", call.cap),
-    );
+    let error =
+        sent(call, ErrorKind::Corrupt, format!("the answer is larger than {} bytes", call.cap));
     permanent_unless_mutating(call, error)
 }
 
@@ -85,21 +73,13 @@ pub(super) fn no_json(call: &Call, source: &serde_json::Error) -> Error {
 
 /// What was read wrong once is read wrong again, unless the effect is in doubt.
 fn permanent_unless_mutating(call: &Call, error: Error) -> Error {
-    if call.mutates {
-        error
-    } else {
-        error.with_disposition(Disposition::Permanent)
-    }
+    if call.mutates { error } else { error.with_disposition(Disposition::Permanent) }
 }
 
 pub(super) fn unbuildable(call: &Call, source: hyper::http::Error) -> Error {
-    about(
-        call,
-        ErrorKind::InvalidInput,
-        "the request can't be written as HTTP",
-    )
-    .with_hint("nothing was sent")
-    .with_source(source)
+    about(call, ErrorKind::InvalidInput, "the request can't be written as HTTP")
+        .with_hint("nothing was sent")
+        .with_source(source)
 }
 
 /// The engine answered, and the answer is no success.

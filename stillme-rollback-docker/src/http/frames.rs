@@ -60,19 +60,12 @@ mod tests {
 
     #[test]
     fn frames_come_apart_wherever_they_are_cut() {
-        let bytes = [
-            frame(1, b"out\n"),
-            frame(2, b""),
-            frame(2, b"err\n"),
-            frame(1, b"x"),
-        ]
-        .concat();
+        let bytes =
+            [frame(1, b"out\n"), frame(2, b""), frame(2, b"err\n"), frame(1, b"x")].concat();
         for size in 1..=bytes.len() {
             let (mut frames, mut content) = (Frames::default(), Vec::new());
             for piece in bytes.chunks(size) {
-                frames
-                    .feed(piece, |c| content.extend_from_slice(c))
-                    .unwrap();
+                frames.feed(piece, |c| content.extend_from_slice(c)).unwrap();
             }
             assert_eq!(content, b"out\nerr\nx", "{size}");
         }
@@ -80,11 +73,8 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_refused() {
-        for bad in [
-            &b"plain text"[..],
-            &[9, 0, 0, 0, 0, 0, 0, 1, b'x'],
-            &[1, 1, 0, 0, 0, 0, 0, 1],
-        ] {
+        for bad in [&b"plain text"[..], &[9, 0, 0, 0, 0, 0, 0, 1, b'x'], &[1, 1, 0, 0, 0, 0, 0, 1]]
+        {
             assert_eq!(Frames::default().feed(bad, |_| ()), Err(NotFrames));
         }
     }
@@ -93,9 +83,7 @@ mod tests {
     fn a_length_of_four_gibibytes_is_no_reason_to_reserve_them() {
         let mut frames = Frames::default();
         let mut seen = 0;
-        frames
-            .feed(&[1, 0, 0, 0, 255, 255, 255, 255, b'x'], |c| seen += c.len())
-            .unwrap();
+        frames.feed(&[1, 0, 0, 0, 255, 255, 255, 255, b'x'], |c| seen += c.len()).unwrap();
         assert_eq!(seen, 1);
     }
 }

@@ -8,15 +8,9 @@ use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
 /// The newest version that is spoken. From 1.52 on, `inspect` leaves out the configured MAC address
 /// and what else a faithful copy of a container needs.
-const NEWEST: ApiVersion = ApiVersion {
-    major: 1,
-    minor: 51,
-};
+const NEWEST: ApiVersion = ApiVersion { major: 1, minor: 51 };
 /// The oldest version that is spoken: Engine 20.10.
-const OLDEST: ApiVersion = ApiVersion {
-    major: 1,
-    minor: 41,
-};
+const OLDEST: ApiVersion = ApiVersion { major: 1, minor: 41 };
 
 /// A version of the engine's API: `1.41`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -35,10 +29,7 @@ impl FromStr for ApiVersion {
     fn from_str(text: &str) -> Result<Self> {
         text.split_once('.')
             .and_then(|(major, minor)| {
-                Some(Self {
-                    major: major.parse().ok()?,
-                    minor: minor.parse().ok()?,
-                })
+                Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
             })
             .ok_or_else(|| {
                 Error::new(
@@ -110,11 +101,7 @@ mod tests {
             let chosen = choose(version(newest), oldest.map(version));
             match spoken {
                 Some(spoken) => assert_eq!(chosen.unwrap(), version(spoken), "{newest} {oldest:?}"),
-                None => assert_eq!(
-                    chosen.unwrap_err().kind(),
-                    ErrorKind::Unsupported,
-                    "{newest}"
-                ),
+                None => assert_eq!(chosen.unwrap_err().kind(), ErrorKind::Unsupported, "{newest}"),
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, PathChange, PathChangeKind,
 };
 use crate::http::{Answer, Call, Client, LIST_CAP, segment};
+use crate::inspect;
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 
 /// A value shorter than this is no secret worth hiding, and would blot out half of a message.
@@ -20,7 +21,7 @@ fn path(id: &ContainerId, what: &str) -> String {
     format!("/containers/{}{what}", id.as_str())
 }
 
-pub(super) async fn inspect(
+pub(super) async fn look(
     client: &Client,
     container: &ContainerRef,
 ) -> Result<Option<Secret<Value>>> {
@@ -34,15 +35,9 @@ pub(super) async fn inspect(
     // The engine also takes the beginning of an id for a name: another container than was meant.
     let is_meant = match container {
         ContainerRef::Id(id) => found["Id"] == id.as_str(),
-        ContainerRef::Name(name) => name_of(&found) == Some(name.as_str()),
+        ContainerRef::Name(name) => inspect::name(&found).as_ref() == Some(name),
     };
     Ok(is_meant.then(|| Secret::new(found)))
-}
-
-/// The name in an inspected container.
-fn name_of(container: &Value) -> Option<&str> {
-    let name = container["Name"].as_str()?;
-    Some(name.strip_prefix('/').unwrap_or(name))
 }
 
 #[derive(Deserialize)]
@@ -130,24 +125,14 @@ pub(super) async fn create(
         call = call.query("platform", platform);
     }
     let created: CreateAnswer = client.call(&call).await?.json(&call)?;
-    Ok(Created {
-        id: created.id,
-        warnings: created.warnings.unwrap_or_default(),
-    })
+    Ok(Created { id: created.id, warnings: created.warnings.unwrap_or_default() })
 }
 
 /// The values of a container's environment and labels: an engine that refuses one cites it.
 fn settings(body: &Value) -> Secret<Vec<String>> {
-    let env = body["Env"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
+    let env = body["Env"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let env = env.map(|entry| entry.split_once('=').map_or(entry, |(_, value)| value));
-    let labels = body["Labels"]
-        .as_object()
-        .into_iter()
-        .flat_map(|labels| labels.values());
+    let labels = body["Labels"].as_object().into_iter().flat_map(|labels| labels.values());
     let mut values: Vec<String> = env
         .chain(labels.filter_map(Value::as_str))
         .filter(|value| value.len() >= SHORTEST_HIDDEN)
@@ -181,10 +166,7 @@ pub(super) async fn kill(client: &Client, id: &ContainerId, signal: &str) -> Res
     match client.call(&call).await {
         Ok(_) => Ok(Changed::Yes),
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            already_if(client, id, error, |container| {
-                container["State"]["Running"] == false
-            })
-            .await
+            already_if(client, id, error, |container| container["State"]["Running"] == false).await
         }
         Err(error) => Err(error),
     }
@@ -202,10 +184,7 @@ pub(super) async fn rename(
         Ok(_) => Ok(Changed::Yes),
         // "Already its name" is a 400 of its own, or a conflict with itself.
         Err(error) if matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Conflict) => {
-            already_if(client, id, error, |found| {
-                name_of(found) == Some(name.as_str())
-            })
-            .await
+            already_if(client, id, error, |found| inspect::name(found).as_ref() == Some(name)).await
         }
         Err(error) => Err(error),
     }
@@ -301,11 +280,7 @@ fn is_connected(container: &Value, network: &str) -> bool {
 }
 
 fn changed(answer: &Answer) -> Changed {
-    if answer.is_unchanged() {
-        Changed::Already
-    } else {
-        Changed::Yes
-    }
+    if answer.is_unchanged() { Changed::Already } else { Changed::Yes }
 }
 
 /// After a refusal: it is none if the container is as it was to be. If that can't be told, the
@@ -316,7 +291,7 @@ async fn already_if(
     refusal: Error,
     is_so: impl Fn(&Value) -> bool,
 ) -> Result<Changed> {
-    match inspect(client, &id.into()).await {
+    match look(client, &id.into()).await {
         Ok(Some(container)) if is_so(container.expose()) => Ok(Changed::Already),
         _ => Err(refusal),
     }

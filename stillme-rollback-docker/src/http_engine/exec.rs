@@ -36,13 +36,10 @@ pub(super) async fn run(
 ) -> Result<ExecOutput> {
     let deadline = Instant::now() + limit;
     let left = || deadline.saturating_duration_since(Instant::now());
-    let make = Call::posting(
-        "make command in container",
-        format!("/containers/{id}/exec"),
-    )
-    .about("container", id.short())
-    .within(left().min(client.limits().call))
-    .json(&json!({ "Cmd": command, "AttachStdout": true, "AttachStderr": true }));
+    let make = Call::posting("make command in container", format!("/containers/{id}/exec"))
+        .about("container", id.short())
+        .within(left().min(client.limits().call))
+        .json(&json!({ "Cmd": command, "AttachStdout": true, "AttachStderr": true }));
     let made: Made = client.call(&make).await?.json(&make)?;
     let exec = segment(&made.id);
 
@@ -52,11 +49,8 @@ pub(super) async fn run(
         .json(&json!({ "Detach": false, "Tty": false }));
     let output = collect(client, &start, bytes).await?;
 
-    let ask = Call::reading(
-        "ask for end of command in container",
-        format!("/exec/{exec}/json"),
-    )
-    .about("container", id.short());
+    let ask = Call::reading("ask for end of command in container", format!("/exec/{exec}/json"))
+        .about("container", id.short());
     let ended: Ended = client.call(&ask).await?.json(&ask)?;
     match ended.exit_code {
         Some(code) if !ended.running => Ok(ExecOutput::new(code, output)),

@@ -43,18 +43,8 @@ pub(super) async fn list(client: &Client, repository: &str) -> Result<Vec<ImageS
         .into_iter()
         .map(|image| ImageSummary {
             id: image.id,
-            tags: image
-                .repo_tags
-                .unwrap_or_default()
-                .into_iter()
-                .filter(is_of)
-                .collect(),
-            digests: image
-                .repo_digests
-                .unwrap_or_default()
-                .into_iter()
-                .filter(is_of)
-                .collect(),
+            tags: image.repo_tags.unwrap_or_default().into_iter().filter(is_of).collect(),
+            digests: image.repo_digests.unwrap_or_default().into_iter().filter(is_of).collect(),
             created: image.created,
         })
         .filter(|image| !image.tags.is_empty() || !image.digests.is_empty())
@@ -118,13 +108,10 @@ pub(super) async fn untag(client: &Client, tag: &ImageRef, expected: &ImageId) -
             "nothing was touched; remove the container first, or give the image another tag",
         ));
     }
-    let call = Call::deleting(
-        "remove tag",
-        format!("/images/{}", image_path(tag.as_str())),
-    )
-    .about("tag", tag.as_str())
-    .query("noprune", "true")
-    .query("force", "false");
+    let call = Call::deleting("remove tag", format!("/images/{}", image_path(tag.as_str())))
+        .about("tag", tag.as_str())
+        .query("noprune", "true")
+        .query("force", "false");
     match client.call(&call).await {
         Ok(_) => Ok(Changed::Yes),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Changed::Already),
@@ -160,9 +147,7 @@ fn is_last_reference(image: &Value) -> bool {
 
 async fn is_used(client: &Client, id: &ImageId) -> Result<bool> {
     let containers = containers::list(client, &ContainerFilter::all()).await?;
-    Ok(containers
-        .iter()
-        .any(|container| container.image_id.as_ref() == Some(id)))
+    Ok(containers.iter().any(|container| container.image_id.as_ref() == Some(id)))
 }
 
 #[cfg(test)]

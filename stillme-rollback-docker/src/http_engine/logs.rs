@@ -20,7 +20,7 @@ pub(super) async fn last(
         .query("stderr", "true")
         .query("tail", lines.to_string());
     // A terminal's output is one stream, without frames. Old engines do not say so with the answer.
-    let has_terminal = containers::inspect(client, &id.into())
+    let has_terminal = containers::look(client, &id.into())
         .await?
         .is_some_and(|container| container.expose()["Config"]["Tty"] == Value::Bool(true));
     let mut tail = Tail::new(bytes);
@@ -31,15 +31,13 @@ pub(super) async fn last(
                 tail.push(piece);
                 return Ok(());
             }
-            frames
-                .feed(piece, |content| tail.push(content))
-                .map_err(|_| {
-                    Error::new(
-                        ErrorKind::Corrupt,
-                        "read logs of container",
-                        "the engine's answer is no output of a container",
-                    )
-                })
+            frames.feed(piece, |content| tail.push(content)).map_err(|_| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    "read logs of container",
+                    "the engine's answer is no output of a container",
+                )
+            })
         })
         .await?;
     Ok(Secret::new(tail.into_bytes()))
@@ -53,10 +51,7 @@ struct Tail {
 
 impl Tail {
     fn new(cap: usize) -> Self {
-        Self {
-            kept: Vec::new(),
-            cap,
-        }
+        Self { kept: Vec::new(), cap }
     }
 
     fn push(&mut self, piece: &[u8]) {

@@ -36,30 +36,14 @@ fn names_are_those_of_the_engine() {
 #[test]
 fn ids_are_whole() {
     let hex = "0123456789abcdef".repeat(4);
-    assert_eq!(
-        ContainerId::new(hex.as_str()).unwrap().short(),
-        "0123456789ab"
-    );
-    assert_eq!(
-        ImageId::new(format!("sha256:{hex}")).unwrap().short(),
-        "0123456789ab"
-    );
-    for bad in [
-        &hex[..12],
-        &hex.to_uppercase(),
-        "web",
-        "",
-        &format!("{hex}0"),
-        &format!("sha256:{hex}"),
-    ] {
+    assert_eq!(ContainerId::new(hex.as_str()).unwrap().short(), "0123456789ab");
+    assert_eq!(ImageId::new(format!("sha256:{hex}")).unwrap().short(), "0123456789ab");
+    for bad in
+        [&hex[..12], &hex.to_uppercase(), "web", "", &format!("{hex}0"), &format!("sha256:{hex}")]
+    {
         assert!(ContainerId::new(bad).is_err(), "{bad}");
     }
-    for bad in [
-        hex.as_str(),
-        "sha256:",
-        "sha256:0123",
-        &format!("sha512:{hex}"),
-    ] {
+    for bad in [hex.as_str(), "sha256:", "sha256:0123", &format!("sha512:{hex}")] {
         assert!(ImageId::new(bad).is_err(), "{bad}");
     }
 }
@@ -70,22 +54,10 @@ fn temporary_names_are_read_back() {
     let short = run().short();
     let waiting = web.waiting(&run()).unwrap();
     assert_eq!(waiting.as_str(), format!("web.rbn-{short}"));
-    assert_eq!(
-        waiting.role(),
-        Role::Waiting {
-            base: "web",
-            run: &short
-        }
-    );
+    assert_eq!(waiting.role(), Role::Waiting { base: "web", run: &short });
     let aside = web.aside(&run()).unwrap();
     assert_eq!(aside.as_str(), format!("web.rbo-{short}"));
-    assert_eq!(
-        aside.role(),
-        Role::Aside {
-            base: "web",
-            run: &short
-        }
-    );
+    assert_eq!(aside.role(), Role::Aside { base: "web", run: &short });
 }
 
 #[test]
@@ -98,26 +70,14 @@ fn names_that_only_look_temporary_are_somebodys_own() {
         "web.rbo-123456789",
         "rbo-12345678",
     ] {
-        assert_eq!(
-            ContainerName::new(name).unwrap().role(),
-            Role::Service,
-            "{name}"
-        );
+        assert_eq!(ContainerName::new(name).unwrap().role(), Role::Service, "{name}");
     }
 }
 
 #[test]
 fn a_name_without_room_for_a_run_is_refused() {
-    assert!(
-        ContainerName::new("x".repeat(242))
-            .unwrap()
-            .waiting(&run())
-            .is_ok()
-    );
-    let error = ContainerName::new("x".repeat(243))
-        .unwrap()
-        .waiting(&run())
-        .unwrap_err();
+    assert!(ContainerName::new("x".repeat(242)).unwrap().waiting(&run()).is_ok());
+    let error = ContainerName::new("x".repeat(243)).unwrap().waiting(&run()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 

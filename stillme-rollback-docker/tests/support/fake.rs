@@ -50,11 +50,7 @@ impl FakeEngine {
                 connections.spawn(serve(stream, answer.clone(), log.clone()));
             }
         });
-        Self {
-            folder,
-            seen,
-            server,
-        }
+        Self { folder, seen, server }
     }
 
     /// Where it listens.
@@ -111,16 +107,8 @@ async fn serve(
 
 /// A whole answer with a JSON body.
 pub(crate) fn json_answer(status: u16, body: &Value) -> Vec<u8> {
-    let text = if matches!(status, 204 | 304) {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    format!(
-        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}",
-        text.len()
-    )
-    .into_bytes()
+    let text = if matches!(status, 204 | 304) { String::new() } else { body.to_string() };
+    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
 }
 
 async fn endless(
@@ -151,9 +139,7 @@ async fn read_request(stream: &mut UnixStream) -> Option<(String, String)> {
         let length = head
             .lines()
             .find_map(|line| {
-                line.to_ascii_lowercase()
-                    .strip_prefix("content-length: ")
-                    .map(str::to_owned)
+                line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned)
             })
             .map_or(0, |length| length.parse().unwrap());
         if body.len() >= length {

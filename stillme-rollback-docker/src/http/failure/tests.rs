@@ -59,16 +59,8 @@ fn the_engines_words_are_shown_and_made_safe() {
         error.to_string(),
         r"start container: the engine answered 404: No such container: x\u{1b}[2J (container: x)"
     );
-    let error = answered(
-        &writing(),
-        StatusCode::BAD_GATEWAY,
-        None,
-        b"<html>proxy</html>",
-    );
-    assert!(
-        error.to_string().contains("502: <html>proxy</html>"),
-        "{error}"
-    );
+    let error = answered(&writing(), StatusCode::BAD_GATEWAY, None, b"<html>proxy</html>");
+    assert!(error.to_string().contains("502: <html>proxy</html>"), "{error}");
 }
 
 #[test]
