@@ -13,7 +13,9 @@
 pub mod connect;
 pub mod engine;
 pub mod http;
+pub mod images;
 pub mod names;
+pub mod versions;
 
 mod http_engine;
 mod inspect;
