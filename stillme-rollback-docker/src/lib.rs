@@ -1,1 +1,27 @@
-//! Docker.
+//! Rollback of Docker containers: the way to an engine, what it holds, and what a container could go
+//! back to.
+//!
+//! - [`connect`] finds the engine as the docker command does, [`http`] speaks to it.
+//! - [`Engine`] is what this crate needs of an engine, some twenty calls; [`HttpEngine`] is a real one.
+//! - [`names`] holds identities, names and labels; [`versions`] what a container could go back to.
+//! - [`health`] has the verdicts that an engine can give by itself.
+//!
+//! Nothing here logs a request or an answer: both hold environment values.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod connect;
+pub mod engine;
+pub mod http;
+pub mod images;
+pub mod names;
+pub mod versions;
+
+mod http_engine;
+mod inspect;
+mod reach;
+
+pub use self::connect::{DockerEnv, Endpoint};
+pub use self::engine::Engine;
+pub use self::http_engine::HttpEngine;
+pub use self::names::{ContainerId, ContainerName, ContainerRef, ImageId};

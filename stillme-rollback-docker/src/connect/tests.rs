@@ -1,0 +1,206 @@
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use stillme_rollback_core::ErrorKind;
+use tempfile::TempDir;
+
+use super::*;
+
+fn shown(env: &DockerEnv) -> String {
+    match Endpoint::resolve(env) {
+        Ok(endpoint) => endpoint.to_string(),
+        Err(error) => format!("{:?}", error.kind()),
+    }
+}
+
+fn with_host(host: &str) -> DockerEnv {
+    DockerEnv { host: Some(host.to_owned()), ..DockerEnv::default() }
+}
+
+/// What the docker command does with each, but for what is refused on purpose.
+#[test]
+fn hosts_are_read_as_the_docker_command_reads_them() {
+    for (host, endpoint) in [
+        ("", "unix:///var/run/docker.sock"),
+        ("  ", "unix:///var/run/docker.sock"),
+        ("unix://", "unix:///var/run/docker.sock"),
+        ("unix:///run/user/1000/docker.sock", "unix:///run/user/1000/docker.sock"),
+        ("tcp://", "tcp://localhost:2375"),
+        ("tcp://:99", "tcp://localhost:99"),
+        ("localhost:99", "tcp://localhost:99"),
+        ("127.0.0.1", "tcp://127.0.0.1:2375"),
+        ("tcp://127.0.0.1:", "tcp://127.0.0.1:2375"),
+        ("tcp://[::1]:99", "tcp://[::1]:99"),
+        ("tcp://127.1.2.3:99", "tcp://127.1.2.3:99"),
+        // Off this machine, in the clear.
+        ("tcp://10.0.0.1:2375", "Rejected"),
+        ("tcp://localhost.example:2375", "Rejected"),
+        ("tcp://0.0.0.0:2375", "Rejected"),
+        ("10.0.0.1", "Rejected"),
+        // Nothing that could mean anything, or that is not spoken.
+        ("ssh://me@host", "Unsupported"),
+        ("fd://", "Unsupported"),
+        ("npipe:////./pipe/docker_engine", "Unsupported"),
+        ("http://127.0.0.1:99", "InvalidInput"),
+        ("tcp://::1:99", "InvalidInput"),
+        ("tcp://[::1", "InvalidInput"),
+        ("tcp://[::1]x", "InvalidInput"),
+        ("tcp://127.0.0.1:0", "InvalidInput"),
+        ("tcp://127.0.0.1:65536", "InvalidInput"),
+        ("tcp://127.0.0.1:9/base", "InvalidInput"),
+        ("tcp://me@127.0.0.1:9", "InvalidInput"),
+        ("tcp://127.0.0.1:9\r\nX: y", "InvalidInput"),
+        ("tcp://loc\u{430}lhost:9", "InvalidInput"),
+    ] {
+        assert_eq!(shown(&with_host(host)), endpoint, "{host:?}");
+    }
+}
+
+/// A folder of configuration with the contexts `front` and `back`, and `front` as the current one.
+fn config() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"currentContext":"front","auths":{}}"#)
+        .unwrap();
+    add_context(folder.path(), "front", r#"{"Host":"unix:///run/front.sock"}"#);
+    add_context(folder.path(), "back", r#"{"Host":"unix:///run/back.sock"}"#);
+    folder
+}
+
+fn id_of(name: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(name.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn add_context(folder: &Path, name: &str, endpoint: &str) {
+    let meta = folder.join("contexts/meta").join(id_of(name));
+    fs::create_dir_all(&meta).unwrap();
+    let text =
+        format!(r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{endpoint}}}}}"#);
+    fs::write(meta.join("meta.json"), text).unwrap();
+}
+
+fn in_folder(folder: &TempDir) -> DockerEnv {
+    DockerEnv { config_dir: Some(folder.path().to_owned()), ..DockerEnv::default() }
+}
+
+#[test]
+fn a_host_wins_over_a_context_wins_over_the_configuration() {
+    let folder = config();
+    let env = in_folder(&folder);
+    assert_eq!(shown(&env), "unix:///run/front.sock");
+    let env = DockerEnv { context: Some("back".to_owned()), ..env };
+    assert_eq!(shown(&env), "unix:///run/back.sock");
+    let env = DockerEnv { host: Some("unix:///run/host.sock".to_owned()), ..env };
+    assert_eq!(shown(&env), "unix:///run/host.sock");
+}
+
+#[test]
+fn the_default_context_is_the_one_of_variables() {
+    let folder = config();
+    let env = DockerEnv { context: Some("default".to_owned()), ..in_folder(&folder) };
+    assert_eq!(shown(&env), "unix:///var/run/docker.sock");
+    let empty = TempDir::new().unwrap();
+    assert_eq!(shown(&in_folder(&empty)), "unix:///var/run/docker.sock");
+}
+
+#[test]
+fn a_context_that_is_not_there_is_never_replaced_by_another_engine() {
+    let folder = config();
+    for name in ["nope", "../../front", "", "a\u{430}"] {
+        let env = DockerEnv { context: Some(name.to_owned()), ..in_folder(&folder) };
+        assert_eq!(shown(&env), "NotFound", "{name}");
+    }
+    let nowhere = DockerEnv { context: Some("front".to_owned()), ..DockerEnv::default() };
+    assert_eq!(shown(&nowhere), "NotFound");
+}
+
+#[test]
+fn a_damaged_configuration_is_an_error_that_does_not_cite_it() {
+    let folder = config();
+    let file = folder.path().join("config.json");
+    fs::write(&file, r#"{"auths":{"r":{"auth":"canary-7"}},"currentContext":["canary-7"]}"#)
+        .unwrap();
+    let error = Endpoint::resolve(&in_folder(&folder)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(!format!("{error:?}").contains("canary-7"), "{error:?}");
+    // With a host of its own it is not read at all, as by the docker command.
+    let env = DockerEnv { host: Some("unix:///x.sock".to_owned()), ..in_folder(&folder) };
+    assert_eq!(shown(&env), "unix:///x.sock");
+}
+
+#[test]
+fn contexts_are_held_to_the_same_safety() {
+    let folder = config();
+    for (endpoint, expected) in [
+        (r#"{"Host":"tcp://10.0.0.1:2375"}"#, "Rejected"),
+        (r#"{"Host":"tcp://127.0.0.1:2375"}"#, "tcp://127.0.0.1:2375"),
+        (r#"{"Host":"tcp://10.0.0.1:2376","SkipTLSVerify":true}"#, "Rejected"),
+        (r#"{"Host":""}"#, "unix:///var/run/docker.sock"),
+        (r#"{}"#, "unix:///var/run/docker.sock"),
+        ("null", "NotFound"),
+        (r#"{"Host":7}"#, "Corrupt"),
+    ] {
+        add_context(folder.path(), "front", endpoint);
+        assert_eq!(shown(&in_folder(&folder)), expected, "{endpoint}");
+    }
+}
+
+#[test]
+fn tls_needs_its_authority_and_verifies() {
+    let folder = TempDir::new().unwrap();
+    let env = DockerEnv { tls_verify: true, ..with_host("tcp://10.0.0.1") };
+    assert_eq!(shown(&env), "NotFound", "no folder at all");
+    let env = DockerEnv { cert_path: Some(folder.path().to_owned()), ..env };
+    assert_eq!(shown(&env), "NotFound", "no ca.pem");
+    fs::write(folder.path().join("ca.pem"), "canary-7").unwrap();
+    let error = Endpoint::resolve(&env).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(!format!("{error:?}").contains("canary-7"));
+    let env = DockerEnv { tls_verify: false, tls: true, ..env };
+    assert_eq!(shown(&env), "Rejected", "TLS with anybody");
+}
+
+#[test]
+fn a_socket_needs_no_certificates() {
+    let env = DockerEnv { tls_verify: true, ..with_host("unix:///x.sock") };
+    assert_eq!(shown(&env), "unix:///x.sock");
+}
+
+#[test]
+fn variables_are_values_and_empty_ones_are_none() {
+    let vars = |name: &str| {
+        let value = match name {
+            "DOCKER_HOST" => "",
+            "DOCKER_CONTEXT" => "front",
+            "DOCKER_TLS_VERIFY" => "0",
+            "HOME" => "/home/me",
+            _ => return None,
+        };
+        Some(OsString::from(value))
+    };
+    let env = DockerEnv::from_vars(vars).unwrap();
+    assert_eq!(env.host, None);
+    assert_eq!(env.context.as_deref(), Some("front"));
+    // As for the docker command: any text at all is yes, `0` too.
+    assert!(env.tls_verify);
+    assert_eq!(env.config_dir.as_deref(), Some(Path::new("/home/me/.docker")));
+}
+
+/// As root no socket denies anything, so the mapping is tested without one.
+#[test]
+fn a_denied_socket_is_told_apart_from_a_missing_engine() {
+    use std::io::ErrorKind as Io;
+    let endpoint = Endpoint::Unix("/run/engine.sock".into());
+    for (io, kind, hint) in [
+        (Io::PermissionDenied, ErrorKind::PermissionDenied, "member of the socket's group"),
+        (Io::NotFound, ErrorKind::Unavailable, "is the engine running"),
+        (Io::ConnectionRefused, ErrorKind::Unavailable, "is the engine running"),
+        (Io::NetworkUnreachable, ErrorKind::Unavailable, "is the engine running"),
+    ] {
+        let error = stream::explain(&endpoint, io.into());
+        assert_eq!(error.kind(), kind);
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+        assert!(error.to_string().contains("unix:///run/engine.sock"), "{error}");
+    }
+}

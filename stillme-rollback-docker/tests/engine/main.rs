@@ -1,0 +1,10 @@
+//! The calls on a real engine.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/real.rs"]
+mod real;
+
+mod containers;
+mod images;
+mod reach;

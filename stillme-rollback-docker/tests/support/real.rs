@@ -1,0 +1,234 @@
+//! A real engine for tests: found as the docker command finds it, with images FROM scratch, and
+//! everything removed again that a test made, also after a failure.
+//!
+//! `STILLME_TEST_DOCKER` says what happens without an engine: `auto` (also by default) leaves the test
+//! out and says so, `required` fails it, `off` leaves it out even with one.
+
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stillme_rollback_core::{ImageRef, Secret};
+use stillme_rollback_docker::engine::{ContainerFilter, ContainerSummary};
+use stillme_rollback_docker::http::Call;
+use stillme_rollback_docker::{
+    ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
+};
+
+/// The label of everything that a test makes; its value names the test.
+const LABEL: &str = "dev.stillme.testbed.test";
+
+/// Building the service cold on two busy cores.
+const BUILD_LIMIT: Duration = Duration::from_secs(600);
+
+/// One test's corner of a real engine. Removes what has its label when dropped.
+pub(crate) struct Testbed {
+    /// The engine.
+    pub(crate) engine: HttpEngine,
+    prefix: String,
+}
+
+/// A corner of the engine, or `None` if the test is to be left out.
+pub(crate) async fn testbed() -> Option<Testbed> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let wanted = std::env::var("STILLME_TEST_DOCKER").unwrap_or_default();
+    if wanted == "off" {
+        eprintln!("LEFT OUT: STILLME_TEST_DOCKER=off");
+        return None;
+    }
+    match HttpEngine::connect(&DockerEnv::from_env().unwrap()).await {
+        Ok(engine) => {
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let prefix = format!("rbtest-{}-{n}", std::process::id());
+            Some(Testbed { engine, prefix })
+        }
+        Err(error) if wanted == "required" => panic!("an engine is required: {error}"),
+        Err(error) => {
+            eprintln!("LEFT OUT, no engine answers: {error}");
+            None
+        }
+    }
+}
+
+impl Testbed {
+    /// A name of this test's own.
+    pub(crate) fn name(&self, name: &str) -> ContainerName {
+        ContainerName::new(format!("{}-{name}", self.prefix)).unwrap()
+    }
+
+    /// The repository of this test's images.
+    pub(crate) fn repository(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Builds an image FROM scratch with the test service in it and these lines in its Dockerfile,
+    /// `ENV VERSION` being the tag. Gives its reference and its id.
+    pub(crate) async fn image(&self, tag: &str, lines: &[&str]) -> (ImageRef, ImageId) {
+        let reference: ImageRef = format!("{}:{tag}", self.prefix).parse().unwrap();
+        let dockerfile = format!(
+            "FROM scratch\nCOPY service /service\nENV VERSION={tag}\nLABEL {LABEL}={}\nENTRYPOINT [\"/service\"]\n{}\n",
+            self.prefix,
+            lines.join("\n")
+        );
+        let build = Call::posting("build image", "/build")
+            .query("t", reference.as_str())
+            .query("q", "true")
+            .query("rm", "true")
+            .query("forcerm", "true")
+            .body("application/x-tar", context(&dockerfile))
+            .within(BUILD_LIMIT);
+        let answer = self.engine.client().call(&build).await.unwrap();
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert!(!text.contains("\"error\""), "{text}");
+        let image = self.engine.inspect_image(reference.as_str()).await.unwrap().unwrap();
+        let id = image.expose()["Id"].as_str().unwrap().parse().unwrap();
+        (reference, id)
+    }
+
+    /// The body of a container of an image, to be changed as a test likes.
+    pub(crate) fn body(&self, image: &ImageRef) -> Value {
+        json!({"Image": image.as_str(), "Labels": {LABEL: self.prefix}, "HostConfig": {}})
+    }
+
+    /// Creates a container.
+    pub(crate) async fn create(&self, name: &ContainerName, body: Value) -> ContainerId {
+        self.engine.create_container(name, None, &Secret::new(body)).await.unwrap().id
+    }
+
+    /// Creates and starts a container.
+    pub(crate) async fn run(&self, name: &ContainerName, body: Value) -> ContainerId {
+        let id = self.create(name, body).await;
+        self.engine.start_container(&id).await.unwrap();
+        id
+    }
+
+    /// A container as it is now.
+    pub(crate) async fn inspect(&self, id: &ContainerId) -> Value {
+        self.engine.inspect_container(&id.into()).await.unwrap().unwrap().expose().clone()
+    }
+
+    /// The containers of this test, running or not.
+    pub(crate) async fn containers(&self) -> Vec<ContainerSummary> {
+        let filter = ContainerFilter::all().label(LABEL, &self.prefix);
+        self.engine.list_containers(&filter).await.unwrap()
+    }
+
+    /// Makes a network of this test's own and gives its name.
+    pub(crate) async fn network(&self, name: &str) -> String {
+        let name = format!("{}-{name}", self.prefix);
+        let body = json!({"Name": name, "CheckDuplicate": true, "Labels": {LABEL: self.prefix}});
+        let call = Call::posting("create network", "/networks/create").json(&body);
+        self.engine.client().call(&call).await.unwrap();
+        name
+    }
+
+    /// Waits until a container is as it should be, for at most 20 s.
+    pub(crate) async fn until(
+        &self,
+        id: &ContainerId,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let waiting = async {
+            loop {
+                let container = self.inspect(id).await;
+                if is_so(&container) {
+                    return container;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("not {what} within 20 s"))
+    }
+
+    /// Waits until something listens on a port of a container.
+    pub(crate) async fn until_listening(&self, id: &ContainerId) {
+        let waiting = async {
+            loop {
+                let log = self.engine.logs(id, 50, 65_536).await.unwrap();
+                if String::from_utf8_lossy(log.expose()).contains("\"listening\"") {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+    }
+
+    async fn clean_up(&self) {
+        for container in self.containers().await {
+            let _ = self.engine.remove_container(&container.id, true).await;
+        }
+        let client = self.engine.client();
+        for image in self.engine.list_images(&self.prefix).await.unwrap_or_default() {
+            for tag in image.tags {
+                let call = Call::deleting("remove image", format!("/images/{tag}"));
+                let _ = client.call(&call.query("force", "true")).await;
+            }
+        }
+        let filters = json!({"label": [format!("{LABEL}={}", self.prefix)]}).to_string();
+        for what in ["networks", "volumes"] {
+            let call = Call::posting("prune", format!("/{what}/prune"));
+            let _ = client.call(&call.query("filters", filters.clone())).await;
+        }
+    }
+}
+
+impl Drop for Testbed {
+    fn drop(&mut self) {
+        // The test's own runtime may be the one that is being torn down, so cleaning has its own.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(self.clean_up());
+            });
+        });
+    }
+}
+
+/// A TCP port on loopback that nobody listens on, below the ephemeral range: a prober of a port
+/// inside of it can connect to itself.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 500).unwrap() * 20;
+    (0..10_000)
+        .map(|_| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
+/// A build's context: a Dockerfile and the service.
+fn context(dockerfile: &str) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, mode, content) in
+        [("Dockerfile", 0o644, dockerfile.as_bytes()), ("service", 0o755, service())]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(mode);
+        tar.append_data(&mut header, name, content).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+/// The static test service, built once.
+fn service() -> &'static [u8] {
+    static SERVICE: OnceLock<Vec<u8>> = OnceLock::new();
+    SERVICE.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/testbed-image.sh");
+        // The script has a time limit of its own.
+        let output = Command::new(script).arg("binary").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let path = String::from_utf8(output.stdout).unwrap();
+        std::fs::read(path.trim()).unwrap()
+    })
+}
