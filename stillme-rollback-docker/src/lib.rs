@@ -1,1 +1,3 @@
 //! Docker.
+
+pub mod recreate;
