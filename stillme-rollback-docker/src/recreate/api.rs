@@ -1,6 +1,9 @@
 //! The version of the engine's API.
 
 use std::fmt;
+use std::str::FromStr;
+
+use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
 /// A version of the Engine API, as it stands in the path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,5 +31,21 @@ impl ApiVersion {
 impl fmt::Display for ApiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl FromStr for ApiVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.split_once('.')
+            .and_then(|(major, minor)| Some(Self::new(major.parse().ok()?, minor.parse().ok()?)))
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "read API version",
+                    format!("`{}` is not like 1.41", Printable(text)),
+                )
+            })
     }
 }

@@ -34,13 +34,24 @@ impl EngineFacts {
         }
     }
 
-    /// The same facts with those of the engine's answer to `GET /info`.
+    /// The same facts, with the name of the engine's machine.
     #[must_use]
-    pub fn with_info(mut self, info: &Value) -> Self {
-        let known = |key: &str| info.get(key).and_then(Value::as_str).map(str::to_owned);
-        self.host_name = known("Name");
-        self.default_runtime = known("DefaultRuntime");
-        self.cgroup_v2 = known("CgroupVersion").as_deref() == Some("2");
+    pub fn with_host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_name = Some(name.into());
+        self
+    }
+
+    /// The same facts, with the runtime that containers get which ask for none.
+    #[must_use]
+    pub fn with_default_runtime(mut self, runtime: impl Into<String>) -> Self {
+        self.default_runtime = Some(runtime.into());
+        self
+    }
+
+    /// The same facts, of an engine whose limits are those of cgroup v2.
+    #[must_use]
+    pub const fn with_cgroup_v2(mut self) -> Self {
+        self.cgroup_v2 = true;
         self
     }
 }
@@ -63,10 +74,10 @@ pub struct Source {
 
 impl Source {
     /// A container from the engine's raw answers.
-    pub fn new(container: Value, image: Value, engine: EngineFacts) -> Self {
+    pub const fn new(container: Secret<Value>, image: Secret<Value>, engine: EngineFacts) -> Self {
         Self {
-            container: Secret::new(container),
-            image: Secret::new(image),
+            container,
+            image,
             engine,
             names: BTreeMap::new(),
         }
@@ -197,10 +208,10 @@ pub struct Replacement {
 
 impl Replacement {
     /// A replacement by this image, without labels of ours.
-    pub fn new(image_ref: impl Into<String>, image: Value) -> Self {
+    pub fn new(image_ref: impl Into<String>, image: Secret<Value>) -> Self {
         Self {
             image_ref: image_ref.into(),
-            image: Secret::new(image),
+            image,
             labels: BTreeMap::new(),
             pin_ephemeral_ports: false,
         }
