@@ -26,7 +26,6 @@ pub(super) fn copy(source: &Source) -> Result<Object> {
         host.remove("Runtime");
     }
     allow_devices(&mut host);
-    sort_ulimits(&mut host);
     Ok(host)
 }
 
@@ -40,15 +39,5 @@ fn allow_devices(host: &mut Object) {
         if text(device, "CgroupPermissions").is_empty() {
             device.insert("CgroupPermissions".to_owned(), Value::from("rwm"));
         }
-    }
-}
-
-/// Engines mix their defaults into the list in no order, and the order means nothing.
-fn sort_ulimits(host: &mut Object) {
-    if let Some(Value::Array(ulimits)) = host.get_mut("Ulimits") {
-        ulimits.sort_by_cached_key(|limit| {
-            let name = limit.get("Name").and_then(Value::as_str);
-            name.unwrap_or_default().to_owned()
-        });
     }
 }

@@ -17,8 +17,20 @@ impl Recreated {
             .collect();
         let mut body: Object = self.body.expose().as_object().unwrap_or(&EMPTY).clone();
         labels::remove_ours(&mut body);
+        sort_ulimits(&mut body);
         let spec = json!({"body": Value::Object(body), "connects": connects});
         // The inner hash brings the JSON into one form; the outer one is what may be stored.
         key.long_hash(Fingerprint::of(&spec).as_str().as_bytes())
+    }
+}
+
+/// Engines mix limits of their own into the list in any order, and the order means nothing.
+fn sort_ulimits(body: &mut Object) {
+    let host = body.get_mut("HostConfig").and_then(Value::as_object_mut);
+    if let Some(Value::Array(ulimits)) = host.and_then(|host| host.get_mut("Ulimits")) {
+        ulimits.sort_by_cached_key(|limit| {
+            let name = limit.get("Name").and_then(Value::as_str);
+            name.unwrap_or_default().to_owned()
+        });
     }
 }

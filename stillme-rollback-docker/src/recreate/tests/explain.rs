@@ -133,7 +133,15 @@ fn the_hash_knows_every_setting_and_no_run() {
         "labels of ours do not count"
     );
 
+    let ulimits = |first: &str, second: &str| Given {
+        host: json!({"Ulimits": [{"Name": first}, {"Name": second}]}),
+        ..given.clone()
+    };
+    let (one, two) = (ulimits("core", "nproc"), ulimits("nproc", "core"));
+    assert_eq!(hash(&one), hash(&two), "the engine lists them in any order");
+
     let others = [
+        one,
         Given {
             config: json!({"Env": ["TOKEN=other", "A=1", "GONE=1"]}),
             ..given.clone()

@@ -167,7 +167,6 @@ fn what_the_engine_filled_in_is_left_to_it() {
         host: json!({
             "Runtime": "runc", "MemorySwappiness": 0, "KernelMemory": 1, "KernelMemoryTCP": 1,
             "Devices": [{"PathOnHost": "/dev/a", "CgroupPermissions": ""}, {"PathOnHost": "/dev/b", "CgroupPermissions": "r"}],
-            "Ulimits": [{"Name": "nproc"}, {"Name": "core"}],
         }),
         ..Given::default()
     };
@@ -175,7 +174,6 @@ fn what_the_engine_filled_in_is_left_to_it() {
     let sent = json!({
         "Runtime": null, "MemorySwappiness": null, "KernelMemory": null, "KernelMemoryTCP": null,
         "Devices": [{"PathOnHost": "/dev/a", "CgroupPermissions": "rwm"}, {"PathOnHost": "/dev/b", "CgroupPermissions": "r"}],
-        "Ulimits": [{"Name": "core"}, {"Name": "nproc"}],
     });
     assert_part(
         "filled in",

@@ -248,7 +248,7 @@ fn comparable(config: &Config) -> Config {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `recreate(run(S, A), B) == run(S, B)`, or what differs is named.
     #[test]
