@@ -108,22 +108,19 @@ fn configured(name: &str, endpoint: &Value, source: &Source) -> Object {
     config
 }
 
-/// The aliases that the user gave: up to API 1.44 engines add the short id, and those that answer
-/// in that version as an old one (not before it) the host name as well.
+/// The aliases that the user gave. Below API 1.45 engines add the short id and the host name when a
+/// container starts: both come again by themselves, so an alias of the user that is the same name is
+/// not lost.
 fn aliases(network: &str, endpoint: &Object, source: &Source) -> Vec<String> {
     if BUILT_IN.contains(&network) {
         return Vec::new();
     }
     let mut aliases = strings(endpoint, "Aliases").unwrap_or_default();
-    let api = source.engine.api;
-    if api < ApiVersion::EXACT_ALIASES {
-        aliases.retain(|alias| alias != source.short_id());
-    }
-    if api == ApiVersion::MANY_ENDPOINTS {
+    if source.engine.api < ApiVersion::EXACT_ALIASES {
         let hostname = source
             .config()
             .map_or("", |config| text(config, "Hostname"));
-        aliases.retain(|alias| alias != hostname);
+        aliases.retain(|alias| alias != source.short_id() && alias != hostname);
     }
     aliases
 }

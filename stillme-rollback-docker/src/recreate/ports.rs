@@ -16,7 +16,8 @@ pub(super) fn merge(config: &mut Object, image: &Object) {
 }
 
 /// A port that is published was exposed by the user: clients expose what they publish, and an
-/// image that exposes it too is only a coincidence.
+/// image that exposes it too is only a coincidence. A port that is bound and not exposed at all is
+/// not published by engines, and stays so.
 pub(super) fn unmerge(
     config: &mut Object,
     images: &Images<'_>,

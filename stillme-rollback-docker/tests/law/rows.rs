@@ -500,11 +500,6 @@ fn networks(lab: &Lab) -> Vec<Row> {
         on("network: none", "none"),
         on("network: of a user", front),
         on("network: aliases", front).on(front, json!({"Aliases": ["web", "www"]})),
-        own(
-            "network: an alias like the host name",
-            json!({"Hostname": "web", "HostConfig": {"NetworkMode": front}}),
-        )
-        .on(front, json!({"Aliases": ["web"]})),
         on("network: a fixed address", front).on(front, fixed(0)),
         on("network: options of the driver", front)
             .on(front, json!({"DriverOpts": {"com.example.a": "b"}})),

@@ -140,6 +140,39 @@ fn fixed_addresses_and_aliases_are_taken_over() {
 }
 
 #[test]
+fn names_that_the_engine_adds_are_not_sent_and_come_again() {
+    let Some(test) = Running::open() else { return };
+    let front = test.lab.front().to_owned();
+    let wanted = json!({"Hostname": "web", "HostConfig": {"NetworkMode": front}});
+    let names = |id: &str| {
+        let endpoint = &test.lab.inspect(id)["NetworkSettings"]["Networks"][&front];
+        let all = [&endpoint["Aliases"], &endpoint["DNSNames"]]
+            .into_iter()
+            .filter_map(Value::as_array);
+        let names = all.flatten().filter(|name| **name != id[..12]).cloned();
+        names
+            .map(|name| name.to_string())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    for aliases in [json!([]), json!(["web"]), json!(["web", "www"])] {
+        let networks = [(front.clone(), json!({ "Aliases": aliases }))];
+        let old = test.started(&wanted, &networks);
+        let (new, recreated) = test.replace(&old);
+        let sent = recreated.body.expose().to_string();
+        assert!(!sent.contains(&old[..12]), "{aliases}: {sent}");
+        let direct = test.lab.run(&wanted, &networks, &test.v1);
+        test.start(&direct);
+        let own_name = |id: &str| test.lab.inspect(id)["Name"].as_str().unwrap()[1..].to_owned();
+        let without = |id: &str| {
+            let mut names = names(id);
+            names.remove(&format!("\"{}\"", own_name(id)));
+            names
+        };
+        assert_eq!(without(&new), without(&direct), "{aliases}");
+    }
+}
+
+#[test]
 fn an_assigned_address_is_not_made_a_fixed_one() {
     let Some(test) = Running::open() else { return };
     let front = test.lab.front().to_owned();
