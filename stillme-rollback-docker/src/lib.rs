@@ -15,6 +15,7 @@ pub mod engine;
 pub mod http;
 pub mod images;
 pub mod names;
+pub mod recreate;
 pub mod versions;
 
 mod http_engine;

@@ -1,0 +1,106 @@
+//! The verbs of this crate's plans: what a step tells the executor, as data.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Step, Work};
+
+use crate::names::{ContainerId, ContainerName, ImageId};
+
+/// What a plan is about. It stands in the create step's arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    /// The service's name.
+    pub(crate) name: ContainerName,
+    /// The container that runs now.
+    pub(crate) old: ContainerId,
+}
+
+/// One step's instruction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", content = "arguments", rename_all = "kebab-case")]
+pub(crate) enum Verb {
+    /// Gives the target image a tag of ours, so that no prune takes it.
+    Protect { image: ImageId, tag: ImageRef },
+    /// Creates the new container.
+    Create { subject: Subject, image: ImageId, image_ref: String, spec: String },
+    /// Connects the new container to one more network.
+    Connect { network: String },
+    /// The engine shall not start the old container by itself any more.
+    Hold { policy: Value },
+    /// Stops the old container.
+    StopOld { grace_seconds: u64 },
+    /// Starts the new container.
+    StartNew { grace_seconds: u64 },
+    /// The old container gives up its name.
+    SetAside,
+    /// The new container gets it.
+    TakeOver,
+    /// Nothing that the run made is left beside the new container.
+    ClearStrays,
+}
+
+impl Verb {
+    /// The instruction as a plan keeps it.
+    pub(crate) fn action(&self) -> Action {
+        // An enum of plain data always becomes JSON.
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let verb = value.get("verb").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Action::new(verb, value.get("arguments").cloned().unwrap_or_default())
+    }
+
+    /// The instruction of a step.
+    ///
+    /// # Errors
+    /// `Unsupported` if the step is not one of this crate.
+    pub(crate) fn of(step: &Step) -> Result<Self> {
+        let Work::Apply(action) = &step.work else {
+            return Err(unknown("a verdict"));
+        };
+        let mut value = serde_json::json!({ "verb": action.verb });
+        if !action.arguments.is_null() {
+            value["arguments"] = action.arguments.clone();
+        }
+        serde_json::from_value(value).map_err(|_| unknown(&action.verb))
+    }
+}
+
+fn unknown(verb: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, "read step", format!("`{verb}` is no step of this version"))
+        .with_hint("use the version that made the plan")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_survives_a_plan() {
+        let image = ImageId::new(format!("sha256:{}", "a".repeat(64))).unwrap();
+        let subject = Subject {
+            name: ContainerName::new("web").unwrap(),
+            old: ContainerId::new("b".repeat(64)).unwrap(),
+        };
+        for verb in [
+            Verb::Protect { image: image.clone(), tag: "a:b".parse().unwrap() },
+            Verb::Create { subject, image, image_ref: String::from("a:b"), spec: String::from("c") },
+            Verb::Connect { network: String::from("n") },
+            Verb::Hold { policy: serde_json::json!({"Name": "always"}) },
+            Verb::StopOld { grace_seconds: 10 },
+            Verb::StartNew { grace_seconds: 10 },
+            Verb::SetAside,
+            Verb::TakeOver,
+            Verb::ClearStrays,
+        ] {
+            let step = Step::apply(
+                stillme_rollback_core::StepId::new("x").unwrap(),
+                stillme_rollback_core::Phase::Prepare,
+                stillme_rollback_core::StepKind::Observable,
+                "x",
+                verb.action(),
+            );
+            let text = serde_json::to_string(&step).unwrap();
+            let step: Step = serde_json::from_str(&text).unwrap();
+            assert_eq!(Verb::of(&step).unwrap(), verb);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The strategy `create-first`: the new container is created and checked before the old one is
+//! touched, then the old one is stopped and the new one started, and the old one is kept.
+
+mod preflight;
+mod steps;
+
+use serde_json::Value;
+use stillme_rollback_core::{
+    Error, ErrorKind, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal, Release,
+    Request, Result, Strategy, Undo,
+};
+
+use crate::action::Subject;
+use crate::detail::{self, Detail, text};
+use crate::names::{ContainerName, ImageId};
+use crate::recreate::{self, Recreated};
+
+use self::steps::Recipe;
+
+/// The repository of the tags that protect images from a prune.
+pub(crate) const PROTECTED: &str = "stillme-rollback/protected";
+
+/// Create first, then switch.
+///
+/// The outage is from the stop of the old container until the new one answers: its boot time, and
+/// on old engines at least 1.25 s (measured; their network lets the first connections wait for an
+/// address that is not known yet).
+#[derive(Clone, Debug)]
+pub struct CreateFirst {
+    key: HashKey,
+}
+
+impl CreateFirst {
+    /// The strategy with the key of the hashes in its plans, the same as its executor's.
+    pub const fn new(key: HashKey) -> Self {
+        Self { key }
+    }
+}
+
+impl Strategy for CreateFirst {
+    fn name(&self) -> &'static str {
+        "create-first"
+    }
+
+    fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
+        let detail = Detail::of(observation)?;
+        let from = observation
+            .running
+            .clone()
+            .ok_or_else(|| refusal(ErrorKind::NotFound, "there is no such container"))?;
+        let to = goal(observation, request)?;
+        if to.version == from.version {
+            return Err(PlanRefusal::AlreadyThere(to));
+        }
+        let image = detail.images.get(to.version.as_str()).ok_or_else(|| {
+            refusal(ErrorKind::NotFound, format!("the image of {to} is not on this engine"))
+                .with_hint("nothing was touched; pull or load it, then try again")
+        })?;
+        let subject = Subject { name: ContainerName::new(observation.target.name())?, old: detail.id()? };
+        preflight::check(&detail, &subject.name, image)?;
+
+        let target = ImageId::new(to.version.as_str())?;
+        let image_ref = image_ref(&to, &target)?;
+        let replacement = detail::replacement(image_ref.as_str(), image);
+        let recreated = recreate::recreate(&detail.source()?, &replacement)?;
+        preflight::check_recreated(&recreated, &subject.name)?;
+
+        let mut plan = Plan::new(self.name(), observation.target.clone(), from, to);
+        plan.checks.clone_from(&request.checks);
+        plan.on_inconclusive = request.on_inconclusive;
+        plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
+        plan.expected_outage = expected_outage(&detail);
+        plan.notes = self.notes(&detail, &recreated, image);
+        let recipe = Recipe {
+            subject,
+            spec: recreated.spec_hash(&self.key),
+            networks: recreated.connects.iter().map(|connect| connect.network.clone()).collect(),
+            image: target,
+            image_ref,
+            detail: &detail,
+            deadline: request.deadline,
+        };
+        plan.starts = recipe.starts();
+        plan.steps = recipe.steps()?;
+        debug_assert!(plan.steps.iter().all(|step| step.undo != Undo::Impossible), "it keeps the old one");
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+impl CreateFirst {
+    fn notes(&self, detail: &Detail, recreated: &Recreated, image: &Value) -> Vec<Note> {
+        let mut notes = recreated.notes();
+        if detail.changed_files > 0 {
+            notes.push(Note::warning(format!(
+                "{} files that the old container changed outside of volumes stay behind in it",
+                detail.changed_files
+            )));
+        }
+        for change in recreate::differences(&detail.container, &detail.image, image, recreated, &self.key) {
+            notes.push(Note::info(change.to_string()));
+        }
+        notes
+    }
+}
+
+/// Where to go: what was named, or what there is evidence of.
+fn goal(observation: &Observation, request: &Request) -> Result<Release, PlanRefusal> {
+    match &request.to {
+        Goal::Release(release) => Ok(release.clone()),
+        _ => Ok(crate::versions::previous(observation)?),
+    }
+}
+
+/// The reference under which the new container runs: the one that people know, or our own tag where
+/// the image has none.
+fn image_ref(to: &Release, image: &ImageId) -> Result<ImageRef> {
+    match &to.image {
+        Some(image) if image.tag().is_some() => Ok(image.clone()),
+        _ => protecting_tag(image),
+    }
+}
+
+/// The tag that keeps an image from a prune.
+pub(crate) fn protecting_tag(image: &ImageId) -> Result<ImageRef> {
+    format!("{PROTECTED}:{}", image.short()).parse()
+}
+
+fn expected_outage(detail: &Detail) -> String {
+    if text(&detail.container, "/State/Status") == "running" {
+        String::from("from the stop until the new container answers: its boot time, at least about 1.3 s")
+    } else {
+        String::from("none beyond the present one: the container does not run")
+    }
+}
+
+fn refusal(kind: ErrorKind, message: impl Into<String>) -> Error {
+    Error::new(kind, "plan rollback", message)
+}
+
+#[cfg(test)]
+mod tests;

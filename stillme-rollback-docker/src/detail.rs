@@ -1,0 +1,136 @@
+//! What the executor observed, as the strategy reads it: the engine's raw answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stillme_rollback_core::{Error, ErrorKind, Observation, Result, Secret};
+
+use crate::engine::EngineInfo;
+use crate::names::ContainerId;
+use crate::recreate::{ApiVersion, EngineFacts, Replacement, Source};
+
+/// The detail of a Docker [`Observation`]. It holds environment values: it stays in memory.
+#[derive(Clone, Serialize, Deserialize)]
+#[expect(missing_debug_implementations, reason = "it holds secrets")]
+pub struct Detail {
+    /// The engine.
+    pub engine: EngineDetail,
+    /// The container's inspect answer.
+    pub container: Value,
+    /// The inspect answer of the container's image.
+    pub image: Value,
+    /// The inspect answers of the images that it could go to, by id.
+    pub images: BTreeMap<String, Value>,
+    /// The names of the engine's containers by id.
+    pub names: BTreeMap<String, String>,
+    /// How many files of its own the container changed, which stay behind in it.
+    pub changed_files: usize,
+    /// The names of containers that an unfinished run left.
+    pub leftovers: Vec<String>,
+    /// The tags that protect images from a prune, with the image that each names.
+    pub protected: BTreeMap<String, String>,
+}
+
+/// What matters of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineDetail {
+    /// The version of the API that is spoken.
+    pub api: String,
+    /// The operating system of its containers.
+    pub os: String,
+    /// Its architecture.
+    pub arch: String,
+    /// The name of its machine.
+    pub host_name: String,
+    /// The runtime of containers that ask for none.
+    pub default_runtime: String,
+}
+
+impl EngineDetail {
+    /// What matters of an engine.
+    pub fn of(info: &EngineInfo) -> Self {
+        Self {
+            api: info.api.clone(),
+            os: info.os.clone(),
+            arch: info.arch.clone(),
+            host_name: info.host_name.clone(),
+            default_runtime: info.default_runtime.clone(),
+        }
+    }
+
+    /// The version of the API as numbers.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is none.
+    pub fn api_version(&self) -> Result<ApiVersion> {
+        let parsed = self
+            .api
+            .split_once('.')
+            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+        parsed
+            .map(|(major, minor)| ApiVersion::new(major, minor))
+            .ok_or_else(|| damaged("the engine's API version is not a version"))
+    }
+}
+
+impl Detail {
+    /// The detail of an observation.
+    ///
+    /// # Errors
+    /// `Corrupt` if the observation was made by another executor.
+    pub fn of(observation: &Observation) -> Result<Self> {
+        Self::deserialize(observation.detail.expose())
+            .map_err(|_| damaged("the observation is not one of a Docker container"))
+    }
+
+    /// The same detail as an observation keeps it.
+    pub(crate) fn into_secret(self) -> Secret<Value> {
+        // A map with string keys always becomes JSON.
+        Secret::new(serde_json::to_value(self).unwrap_or_default())
+    }
+
+    /// The container's id.
+    ///
+    /// # Errors
+    /// `Corrupt` if the answer has none.
+    pub fn id(&self) -> Result<ContainerId> {
+        ContainerId::new(text(&self.container, "/Id"))
+    }
+
+    /// The container as what is created once more.
+    ///
+    /// # Errors
+    /// `Corrupt` as for [`EngineDetail::api_version`].
+    pub fn source(&self) -> Result<Source> {
+        source(&self.engine, &self.container, &self.image, &self.names)
+    }
+}
+
+/// A container as what is created once more.
+pub(crate) fn source(
+    engine: &EngineDetail,
+    container: &Value,
+    image: &Value,
+    names: &BTreeMap<String, String>,
+) -> Result<Source> {
+    let facts = EngineFacts::new(engine.api_version()?)
+        .with_host_name(&engine.host_name)
+        .with_default_runtime(&engine.default_runtime);
+    let (container, image) = (Secret::new(container.clone()), Secret::new(image.clone()));
+    Ok(Source::new(container, image, facts).with_names(names.clone()))
+}
+
+/// What a container is created from instead.
+pub(crate) fn replacement(image_ref: &str, image: &Value) -> Replacement {
+    Replacement::new(image_ref, Secret::new(image.clone()))
+}
+
+/// A text in an answer; empty if there is none.
+pub(crate) fn text<'a>(answer: &'a Value, pointer: &str) -> &'a str {
+    answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, "read observation", what).with_hint("nothing was touched")
+}

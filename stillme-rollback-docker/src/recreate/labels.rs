@@ -1,0 +1,61 @@
+//! `Labels`: those of the image where the user has none of that name. And our own labels.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::merge::Images;
+use super::raw::{Object, object, set_object};
+use super::undecided::Undecided;
+
+/// Label of ours: the run that created the container.
+pub const RUN_LABEL: &str = "dev.stillme.rollback.run";
+/// Label of ours: the id of the container that it replaces.
+pub const FROM_LABEL: &str = "dev.stillme.rollback.from";
+/// Label of ours: the id of the image that was meant.
+pub const TARGET_IMAGE_LABEL: &str = "dev.stillme.rollback.target-image";
+/// Label of ours: the hash of what was asked for.
+pub const SPEC_LABEL: &str = "dev.stillme.rollback.spec";
+
+/// The labels that a run sets. Others under the same prefix are the user's and stay.
+const OURS: [&str; 4] = [RUN_LABEL, FROM_LABEL, TARGET_IMAGE_LABEL, SPEC_LABEL];
+
+const KEY: &str = "Labels";
+
+pub(super) fn merge(config: &mut Object, image: &Object) {
+    let mut labels = object(image, KEY).clone();
+    labels.extend(object(config, KEY).clone());
+    set_object(config, KEY, labels);
+}
+
+pub(super) fn unmerge(config: &mut Object, images: &Images<'_>, undecided: &mut Vec<Undecided>) {
+    let (old, new) = (object(images.old, KEY), object(images.new, KEY));
+    let mut user = Object::new();
+    for (name, value) in object(config, KEY) {
+        if OURS.contains(&name.as_str()) {
+            continue;
+        }
+        if old.get(name) != Some(value) {
+            user.insert(name.clone(), value.clone());
+        } else if new.get(name) != Some(value) {
+            undecided.push(Undecided::Label(name.clone()));
+        }
+    }
+    set_object(config, KEY, user);
+}
+
+/// Adds labels of ours.
+pub(super) fn put(config: &mut Object, ours: &BTreeMap<String, String>) {
+    let mut labels = object(config, KEY).clone();
+    for (name, value) in ours {
+        labels.insert(name.clone(), Value::from(value.as_str()));
+    }
+    set_object(config, KEY, labels);
+}
+
+/// Takes our labels away, for a hash that does not depend on the run.
+pub(super) fn remove_ours(config: &mut Object) {
+    let mut labels = object(config, KEY).clone();
+    labels.retain(|name, _| !OURS.contains(&name.as_str()));
+    set_object(config, KEY, labels);
+}

@@ -1,0 +1,173 @@
+//! What a run's containers look like, as facts. Pure: lists and answers go in, facts come out.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use stillme_rollback_core::{Facts, Foreign, Run};
+
+use crate::detail::text;
+use crate::engine::ContainerSummary;
+use crate::names::{ContainerId, ContainerName, LABEL_RUN, Role};
+
+/// The keys of the facts. Their values stand in [`Scene::facts`].
+pub(crate) mod key {
+    /// Who has the service's name: `old`, `new` or `free`.
+    pub(crate) const NAME: &str = "name";
+    /// The old container: `up`, `down` or `gone`.
+    pub(crate) const OLD: &str = "old";
+    /// Its restart policy: `kept` or `held`.
+    pub(crate) const OLD_RESTART: &str = "old.restart";
+    /// The new container: `absent`, `created`, `up`, `crashing`, `exited`, `removing` or
+    /// `wrong-image`.
+    pub(crate) const NEW: &str = "new";
+    /// Containers of the run beside the new one: `none` or `some`.
+    pub(crate) const STRAYS: &str = "strays";
+    /// The tag that protects the target image: `set`, `absent` or `moved`.
+    pub(crate) const PROTECTED: &str = "protected";
+
+    /// Whether the new container is on a network: `joined` or `apart`.
+    pub(crate) fn network(name: &str) -> String {
+        format!("new.network.{name}")
+    }
+}
+
+/// The containers of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Scene {
+    pub(crate) name: ContainerName,
+    pub(crate) old: Option<ContainerSummary>,
+    pub(crate) new: Option<ContainerSummary>,
+    pub(crate) strays: Vec<ContainerSummary>,
+    owner: Owner,
+}
+
+#[derive(Clone, Debug)]
+enum Owner {
+    Old,
+    New,
+    Nobody,
+    Other(ContainerSummary),
+}
+
+impl Scene {
+    /// Finds the run's containers in the list of all.
+    pub(crate) fn of(
+        run: &Run,
+        name: &ContainerName,
+        old: &ContainerId,
+        all: &[ContainerSummary],
+    ) -> Self {
+        let ours = run.id.to_string();
+        let made: Vec<_> = all
+            .iter()
+            .filter(|container| container.label(LABEL_RUN) == Some(&ours) && container.id != *old)
+            .collect();
+        let named = |container: &&&ContainerSummary| container.name.as_ref() == Some(name);
+        let new = made.iter().find(named).or_else(|| made.first()).map(|new| (**new).clone());
+        let strays = made
+            .into_iter()
+            .filter(|container| Some(&container.id) != new.as_ref().map(|new| &new.id))
+            .cloned()
+            .collect();
+        let owner = all.iter().find(|container| container.name.as_ref() == Some(name));
+        let owner = match owner {
+            None => Owner::Nobody,
+            Some(container) if container.id == *old => Owner::Old,
+            Some(container) if Some(&container.id) == new.as_ref().map(|new| &new.id) => Owner::New,
+            Some(container) => Owner::Other(container.clone()),
+        };
+        let old = all.iter().find(|container| container.id == *old).cloned();
+        Self { name: name.clone(), old, new, strays, owner }
+    }
+
+    /// The facts that the list alone shows.
+    pub(crate) fn facts(&self, target_image: &str) -> Facts {
+        let name = match &self.owner {
+            Owner::Old => "old",
+            Owner::New => "new",
+            Owner::Nobody => "free",
+            Owner::Other(_) => "other",
+        };
+        let facts = Facts::new()
+            .with(key::NAME, name)
+            .with(key::OLD, self.old_state())
+            .with(key::NEW, self.new_state(target_image))
+            .with(key::STRAYS, if self.strays.is_empty() { "none" } else { "some" });
+        match self.foreign() {
+            Some(foreign) => facts.with_foreign(foreign),
+            None => facts,
+        }
+    }
+
+    fn old_state(&self) -> &'static str {
+        match &self.old {
+            None => "gone",
+            Some(old) if is_up(&old.state) => "up",
+            Some(_) => "down",
+        }
+    }
+
+    fn new_state(&self, target_image: &str) -> &'static str {
+        let Some(new) = &self.new else { return "absent" };
+        let image = new.image_id.as_ref().map(|id| id.as_str());
+        if image.is_some_and(|image| image != target_image) {
+            return "wrong-image";
+        }
+        match new.state.as_str() {
+            "created" => "created",
+            "running" | "paused" => "up",
+            "restarting" => "crashing",
+            "removing" => "removing",
+            _ => "exited",
+        }
+    }
+
+    /// Somebody else's work: the name is another container's, or the old container is gone or has
+    /// another name though nobody of us did that.
+    fn foreign(&self) -> Option<Foreign> {
+        let name = &self.name;
+        if let Owner::Other(other) = &self.owner {
+            let (id, image) = (other.id.short(), &other.image);
+            return Some(Foreign::new(format!("`{name}` is now container {id} ({image})")));
+        }
+        match (&self.old, &self.owner) {
+            (_, Owner::New) => None,
+            (None, _) => Some(Foreign::new(format!("container `{name}` was removed"))),
+            (Some(old), Owner::Nobody) if !is_aside(old, name) => {
+                let now = old.name.as_ref().map_or("nameless", |name| name.as_str());
+                Some(Foreign::new(format!("container `{name}` was renamed to `{now}`")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a state counts as serving. A container that restarts is one that its engine keeps up.
+pub(crate) fn is_up(state: &str) -> bool {
+    matches!(state, "running" | "restarting" | "paused")
+}
+
+fn is_aside(container: &ContainerSummary, service: &ContainerName) -> bool {
+    let role = container.name.as_ref().map(ContainerName::role);
+    matches!(role, Some(Role::Aside { base, .. }) if base == service.as_str())
+}
+
+/// The restart policy in an inspect answer: `held` when the engine starts it by no means.
+pub(crate) fn restart_fact(container: &Value) -> &'static str {
+    match text(container, "/HostConfig/RestartPolicy/Name") {
+        "" | "no" => "held",
+        _ => "kept",
+    }
+}
+
+/// The networks that a container is on.
+pub(crate) fn networks(container: &Value) -> BTreeSet<String> {
+    container
+        .pointer("/NetworkSettings/Networks")
+        .and_then(Value::as_object)
+        .map(|networks| networks.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
