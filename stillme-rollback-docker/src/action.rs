@@ -82,7 +82,12 @@ mod tests {
         };
         for verb in [
             Verb::Protect { image: image.clone(), tag: "a:b".parse().unwrap() },
-            Verb::Create { subject, image, image_ref: String::from("a:b"), spec: String::from("c") },
+            Verb::Create {
+                subject,
+                image,
+                image_ref: String::from("a:b"),
+                spec: String::from("c"),
+            },
             Verb::Connect { network: String::from("n") },
             Verb::Hold { policy: serde_json::json!({"Name": "always"}) },
             Verb::StopOld { grace_seconds: 10 },

@@ -4,7 +4,6 @@
 mod preflight;
 mod steps;
 
-use serde_json::Value;
 use stillme_rollback_core::{
     Error, ErrorKind, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal, Release,
     Request, Result, Strategy, Undo,
@@ -12,13 +11,11 @@ use stillme_rollback_core::{
 
 use crate::action::Subject;
 use crate::detail::{self, Detail, text};
+use crate::images::protecting_tag;
 use crate::names::{ContainerName, ImageId};
-use crate::recreate::{self, Recreated};
+use crate::recreate::{self, Recreated, Replacement, Source};
 
 use self::steps::Recipe;
-
-/// The repository of the tags that protect images from a prune.
-pub(crate) const PROTECTED: &str = "stillme-rollback/protected";
 
 /// Create first, then switch.
 ///
@@ -48,7 +45,7 @@ impl Strategy for CreateFirst {
             .running
             .clone()
             .ok_or_else(|| refusal(ErrorKind::NotFound, "there is no such container"))?;
-        let to = goal(observation, request)?;
+        let to = goal(&detail, request)?;
         if to.version == from.version {
             return Err(PlanRefusal::AlreadyThere(to));
         }
@@ -56,13 +53,15 @@ impl Strategy for CreateFirst {
             refusal(ErrorKind::NotFound, format!("the image of {to} is not on this engine"))
                 .with_hint("nothing was touched; pull or load it, then try again")
         })?;
-        let subject = Subject { name: ContainerName::new(observation.target.name())?, old: detail.id()? };
+        let subject =
+            Subject { name: ContainerName::new(observation.target.name())?, old: detail.id()? };
         preflight::check(&detail, &subject.name, image)?;
 
         let target = ImageId::new(to.version.as_str())?;
-        let image_ref = image_ref(&to, &target)?;
-        let replacement = detail::replacement(image_ref.as_str(), image);
-        let recreated = recreate::recreate(&detail.source()?, &replacement)?;
+        let image_ref = image_ref(&to, &target, &subject.name)?;
+        let (source, replacement) =
+            (detail.source()?, detail::replacement(image_ref.as_str(), image));
+        let recreated = recreate::recreate(&source, &replacement)?;
         preflight::check_recreated(&recreated, &subject.name)?;
 
         let mut plan = Plan::new(self.name(), observation.target.clone(), from, to);
@@ -70,7 +69,7 @@ impl Strategy for CreateFirst {
         plan.on_inconclusive = request.on_inconclusive;
         plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
         plan.expected_outage = expected_outage(&detail);
-        plan.notes = self.notes(&detail, &recreated, image);
+        plan.notes = self.notes(&detail, &recreated, &source, &replacement)?;
         let recipe = Recipe {
             subject,
             spec: recreated.spec_hash(&self.key),
@@ -82,14 +81,23 @@ impl Strategy for CreateFirst {
         };
         plan.starts = recipe.starts();
         plan.steps = recipe.steps()?;
-        debug_assert!(plan.steps.iter().all(|step| step.undo != Undo::Impossible), "it keeps the old one");
+        debug_assert!(
+            plan.steps.iter().all(|step| step.undo != Undo::Impossible),
+            "it keeps the old one"
+        );
         plan.check()?;
         Ok(plan)
     }
 }
 
 impl CreateFirst {
-    fn notes(&self, detail: &Detail, recreated: &Recreated, image: &Value) -> Vec<Note> {
+    fn notes(
+        &self,
+        detail: &Detail,
+        recreated: &Recreated,
+        source: &Source,
+        replacement: &Replacement,
+    ) -> Result<Vec<Note>> {
         let mut notes = recreated.notes();
         if detail.changed_files > 0 {
             notes.push(Note::warning(format!(
@@ -97,38 +105,39 @@ impl CreateFirst {
                 detail.changed_files
             )));
         }
-        for change in recreate::differences(&detail.container, &detail.image, image, recreated, &self.key) {
+        for change in recreate::differences(source, replacement, recreated, &self.key)? {
             notes.push(Note::info(change.to_string()));
         }
-        notes
+        Ok(notes)
     }
 }
 
 /// Where to go: what was named, or what there is evidence of.
-fn goal(observation: &Observation, request: &Request) -> Result<Release, PlanRefusal> {
+fn goal(detail: &Detail, request: &Request) -> Result<Release, PlanRefusal> {
     match &request.to {
         Goal::Release(release) => Ok(release.clone()),
-        _ => Ok(crate::versions::previous(observation)?),
+        _ => Ok(detail.previous.clone().ok_or_else(|| {
+            let message = "nothing proves what ran before: there is no record and no container that was put aside";
+            refusal(ErrorKind::NotFound, message)
+                .with_hint("nothing was touched; say where to go: a tag or an image's id")
+        })?),
     }
 }
 
 /// The reference under which the new container runs: the one that people know, or our own tag where
 /// the image has none.
-fn image_ref(to: &Release, image: &ImageId) -> Result<ImageRef> {
+fn image_ref(to: &Release, image: &ImageId, name: &ContainerName) -> Result<ImageRef> {
     match &to.image {
         Some(image) if image.tag().is_some() => Ok(image.clone()),
-        _ => protecting_tag(image),
+        _ => protecting_tag(image, name),
     }
-}
-
-/// The tag that keeps an image from a prune.
-pub(crate) fn protecting_tag(image: &ImageId) -> Result<ImageRef> {
-    format!("{PROTECTED}:{}", image.short()).parse()
 }
 
 fn expected_outage(detail: &Detail) -> String {
     if text(&detail.container, "/State/Status") == "running" {
-        String::from("from the stop until the new container answers: its boot time, at least about 1.3 s")
+        String::from(
+            "from the stop until the new container answers: its boot time, at least about 1.3 s",
+        )
     } else {
         String::from("none beyond the present one: the container does not run")
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stillme_rollback_core::{Error, ErrorKind, Observation, Result, Secret};
+use stillme_rollback_core::{Error, ErrorKind, Observation, Release, Result, Secret};
 
 use crate::engine::EngineInfo;
 use crate::names::ContainerId;
@@ -24,6 +24,8 @@ pub struct Detail {
     pub images: BTreeMap<String, Value>,
     /// The names of the engine's containers by id.
     pub names: BTreeMap<String, String>,
+    /// What ran before, if anything proves it.
+    pub previous: Option<Release>,
     /// How many files of its own the container changed, which stay behind in it.
     pub changed_files: usize,
     /// The names of containers that an unfinished run left.
@@ -57,6 +59,15 @@ impl EngineDetail {
             host_name: info.host_name.clone(),
             default_runtime: info.default_runtime.clone(),
         }
+    }
+
+    /// The engine as it says itself, as far as it matters.
+    pub(crate) fn info(&self) -> EngineInfo {
+        let mut info = EngineInfo::new("");
+        info.api.clone_from(&self.api);
+        info.os.clone_from(&self.os);
+        info.arch.clone_from(&self.arch);
+        info
     }
 
     /// The version of the API as numbers.

@@ -10,16 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stillme_rollback_core::{
-    Capabilities, Error, ErrorKind, Executor, Exhibit, Facts, HashKey, Observation, Result, Run,
-    Secret, Step, StepContext, Target,
+    Capabilities, Error, ErrorKind, Executor, Exhibit, Facts, HashKey, Observation, Release,
+    Result, Run, Secret, Step, StepContext, Target,
 };
 
 use crate::action::{Subject, Verb};
 use crate::detail::{self, EngineDetail, text};
 use crate::engine::{ContainerFilter, ContainerSummary, Engine};
 use crate::names::{
-    ContainerId, ContainerName, ContainerRef, ImageId, LABEL_FROM, LABEL_RUN, LABEL_SPEC,
-    LABEL_TARGET_IMAGE,
+    ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_TARGET_IMAGE,
 };
 use crate::recreate::{self, Connect, Recreated};
 use crate::scene::{self, Scene, key};
@@ -32,13 +31,22 @@ use crate::scene::{self, Scene, key};
 pub struct DockerExecutor {
     engine: Arc<dyn Engine>,
     key: HashKey,
+    records: Vec<Release>,
 }
 
 impl DockerExecutor {
     /// An executor on an engine. `key` is the key of the hashes in plans: the same one that the
     /// strategy has, kept for as long as runs may be resumed.
     pub fn new(engine: Arc<dyn Engine>, key: HashKey) -> Self {
-        Self { engine, key }
+        Self { engine, key, records: Vec::new() }
+    }
+
+    /// The same executor with what the caller recorded of the target's releases, newest first: what
+    /// `previous` goes by.
+    #[must_use]
+    pub fn with_records(mut self, records: Vec<Release>) -> Self {
+        self.records = records;
+        self
     }
 
     /// The engine.
@@ -53,7 +61,11 @@ impl DockerExecutor {
     }
 
     /// The container once more, from what the engine shows now.
-    async fn recreated(&self, context: &StepContext, all: &[ContainerSummary]) -> Result<Recreated> {
+    async fn recreated(
+        &self,
+        context: &StepContext,
+        all: &[ContainerSummary],
+    ) -> Result<Recreated> {
         let run = &context.run;
         let subject = Subject::of(run)?;
         let (image, image_ref, spec) = create_arguments(run)?;
@@ -78,7 +90,7 @@ impl DockerExecutor {
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Secret<Value>> {
-        self.engine.inspect_container(&ContainerRef::from(id)).await?.ok_or_else(|| {
+        self.find(id).await?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "inspect container", "it is gone")
                 .with_context("container", id.short())
         })
@@ -117,7 +129,11 @@ impl DockerExecutor {
         let recreated = self.recreated(context, &all).await?;
         let is_it = |connect: &&Connect| connect.network == network;
         let Some(connect) = recreated.connects.iter().find(is_it) else {
-            return Err(Error::new(ErrorKind::Mismatch, "connect network", "it is not in the plan any more"));
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                "connect network",
+                "it is not in the plan any more",
+            ));
         };
         let new = new_id(&scene)?;
         self.engine.connect_network(network, &new, connect.endpoint.expose()).await.map(drop)
@@ -135,7 +151,7 @@ impl DockerExecutor {
             })
             .collect();
         let (false, Some(new)) = (wanted.is_empty(), &scene.new) else { return Ok(facts) };
-        let inspected = self.engine.inspect_container(&ContainerRef::from(&new.id)).await?;
+        let inspected = self.find(&new.id).await?;
         let joined = inspected.map(|new| scene::networks(new.expose())).unwrap_or_default();
         for network in wanted {
             let standing = if joined.contains(&network) { "joined" } else { "apart" };
@@ -167,7 +183,7 @@ impl Executor for DockerExecutor {
     }
 
     async fn observe(&self, target: &Target) -> Result<Observation> {
-        self.observe_with(target, &[]).await
+        self.observe_all(target).await
     }
 
     async fn facts(&self, run: &Run) -> Result<Facts> {
@@ -175,7 +191,7 @@ impl Executor for DockerExecutor {
         let mut facts = scene.facts(run.plan.to.version.as_str());
         if let Some(old) = &scene.old {
             // Between the list and this look it may have gone: then it is the next look's business.
-            let inspected = self.engine.inspect_container(&ContainerRef::from(&old.id)).await?;
+            let inspected = self.find(&old.id).await?;
             let restart = inspected.map_or("gone", |old| scene::restart_fact(old.expose()));
             facts = facts.with(key::OLD_RESTART, restart);
         }
@@ -199,7 +215,9 @@ impl Executor for DockerExecutor {
         }
         let (scene, _) = self.scene(&context.run).await?;
         match verb {
-            Verb::Hold { .. } => engine.set_restart_policy(&subject.old, &json!({"Name": "no"})).await,
+            Verb::Hold { .. } => {
+                engine.set_restart_policy(&subject.old, &json!({"Name": "no"})).await
+            }
             Verb::StartNew { .. } => engine.start_container(&new_id(&scene)?).await.map(drop),
             Verb::SetAside => {
                 let aside = subject.name.aside(&context.run.id)?;
@@ -226,7 +244,9 @@ impl Executor for DockerExecutor {
             Verb::Create { .. } => {
                 let ours = scene.strays.first().or(scene.new.as_ref());
                 match ours {
-                    Some(container) => engine.remove_container(&container.id, false).await.map(drop),
+                    Some(container) => {
+                        engine.remove_container(&container.id, false).await.map(drop)
+                    }
                     None => Ok(()),
                 }
             }
@@ -273,7 +293,8 @@ fn create_arguments(run: &Run) -> Result<(ImageId, String, String)> {
         Ok(Verb::Create { image, image_ref, spec, .. }) => Some((image, image_ref, spec)),
         _ => None,
     });
-    create.ok_or_else(|| Error::new(ErrorKind::Unsupported, "read plan", "the plan creates nothing"))
+    create
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "read plan", "the plan creates nothing"))
 }
 
 fn labels(run: &Run, subject: &Subject, image: &ImageId, spec: &str) -> BTreeMap<String, String> {
@@ -295,6 +316,10 @@ fn names(all: &[ContainerSummary]) -> BTreeMap<String, String> {
 
 fn new_id(scene: &Scene) -> Result<ContainerId> {
     scene.new.as_ref().map(|new| new.id.clone()).ok_or_else(|| {
-        Error::new(ErrorKind::Mismatch, "find new container", "the run's new container is not there")
+        Error::new(
+            ErrorKind::Mismatch,
+            "find new container",
+            "the run's new container is not there",
+        )
     })
 }

@@ -11,18 +11,28 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod connect;
+pub mod detail;
 pub mod engine;
 pub mod http;
 pub mod images;
 pub mod names;
 pub mod recreate;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 pub mod versions;
 
+mod action;
+mod create_first;
+mod executor;
 mod http_engine;
 mod inspect;
 mod reach;
+mod scene;
 
 pub use self::connect::{DockerEnv, Endpoint};
+pub use self::create_first::CreateFirst;
 pub use self::engine::Engine;
+pub use self::executor::DockerExecutor;
 pub use self::http_engine::HttpEngine;
 pub use self::names::{ContainerId, ContainerName, ContainerRef, ImageId};

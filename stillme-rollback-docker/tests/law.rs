@@ -54,10 +54,7 @@ fn six_generations_are_stable() {
         "Healthcheck": {"Timeout": 3_000_000_000_u64},
         "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": lab.front()},
     });
-    let networks = [(
-        lab.front().to_owned(),
-        serde_json::json!({"Aliases": ["web"]}),
-    )];
+    let networks = [(lab.front().to_owned(), serde_json::json!({"Aliases": ["web"]}))];
     let mut current = lab.run(&wanted, &networks, &images[0]);
     for generation in 0..6 {
         let target = &images[(generation + 1) % 2];

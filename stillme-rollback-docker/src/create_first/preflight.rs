@@ -4,6 +4,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
 use crate::detail::{Detail, text};
+use crate::images::LocalImage;
 use crate::names::{ContainerName, Role};
 use crate::recreate::Recreated;
 
@@ -23,27 +24,14 @@ pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Res
     }
     let project = text(&detail.container, "/Config/Labels/com.docker.compose.project");
     if !project.is_empty() {
-        return Err(refused("it belongs to a Compose project, whose next `up` would undo the rollback")
-            .with_context("project", Printable(project).to_string())
-            .with_hint("nothing was touched; roll the service back through Compose"));
+        return Err(refused(
+            "it belongs to a Compose project, whose next `up` would undo the rollback",
+        )
+        .with_context("project", Printable(project).to_string())
+        .with_hint("nothing was touched; roll the service back through Compose"));
     }
-    fits(detail, image)
-}
-
-/// Whether the image is of the engine's platform.
-fn fits(detail: &Detail, image: &Value) -> Result<()> {
-    let (os, arch) = (text(image, "/Os"), text(image, "/Architecture"));
-    let engine = &detail.engine;
-    // Engines run other architectures through emulation only where somebody set that up; a rollback
-    // is no time to find out.
-    let same = (os.is_empty() || os == engine.os) && (arch.is_empty() || arch == engine.arch);
-    if same {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Unsupported, "plan rollback", "the image is of another platform")
-        .with_context("image", format!("{}/{}", Printable(os), Printable(arch)))
-        .with_context("engine", format!("{}/{}", engine.os, engine.arch))
-        .with_hint("nothing was touched; choose an image that was built for this machine"))
+    let running = LocalImage::read(&detail.image)?;
+    LocalImage::read(image)?.check_fit(&detail.engine.info(), Some(&running))
 }
 
 /// Whether the way back would exist.
@@ -51,9 +39,11 @@ pub(super) fn check_recreated(recreated: &Recreated, name: &ContainerName) -> Re
     if !recreated.auto_remove {
         return Ok(());
     }
-    Err(refused("it was started with `--rm`: stopping it deletes it, so there would be no way back")
-        .with_context("container", name.as_str())
-        .with_hint("nothing was touched; run it without `--rm` to have a way back"))
+    Err(refused(
+        "it was started with `--rm`: stopping it deletes it, so there would be no way back",
+    )
+    .with_context("container", name.as_str())
+    .with_hint("nothing was touched; run it without `--rm` to have a way back"))
 }
 
 fn refused(why: &str) -> Error {

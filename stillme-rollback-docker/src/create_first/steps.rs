@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stillme_rollback_core::{
-    Condition, ImageRef, Phase, Result, Step, StepId, StepKind, Undo,
-};
+use stillme_rollback_core::{Condition, ImageRef, Phase, Result, Step, StepId, StepKind, Undo};
 
 use crate::action::{Subject, Verb};
 use crate::detail::{Detail, text};
+use crate::images::protecting_tag;
 use crate::names::ImageId;
 use crate::scene::{self, key};
 
@@ -73,7 +72,7 @@ impl Recipe<'_> {
     }
 
     fn protect(&self) -> Result<Option<Step>> {
-        let tag = super::protecting_tag(&self.image)?;
+        let tag = protecting_tag(&self.image, &self.subject.name)?;
         if self.detail.protected.get(tag.as_str()).is_some_and(|id| id == self.image.as_str()) {
             return Ok(None);
         }
@@ -98,7 +97,8 @@ impl Recipe<'_> {
             image_ref: self.image_ref.as_str().to_owned(),
             spec: self.spec.clone(),
         };
-        let title = format!("create the new container from {} ({})", self.image_ref, self.image.short());
+        let title =
+            format!("create the new container from {} ({})", self.image_ref, self.image.short());
         let undo = is(key::NEW, "absent").is(key::STRAYS, "none");
         let step = self
             .step("create-new", Phase::Prepare, title, &verb)?
@@ -106,10 +106,7 @@ impl Recipe<'_> {
             .makes(is(key::NEW, "created"))
             .undo(Undo::Restores(undo))
             .with_deadline(Duration::from_secs(60))
-            .by_hand(
-                "rollback resume {run}",
-                Some(format!("docker rm {}", self.waiting())),
-            );
+            .by_hand("rollback resume {run}", Some(format!("docker rm {}", self.waiting())));
         Ok(step)
     }
 

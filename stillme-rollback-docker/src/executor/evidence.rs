@@ -67,7 +67,8 @@ fn ending(inspected: &Value) -> String {
     let restarts = inspected.pointer("/RestartCount").and_then(Value::as_i64).unwrap_or_default();
     let oom = inspected.pointer("/State/OOMKilled") == Some(&Value::Bool(true));
     let said = text(inspected, "/State/Error");
-    let mut line = format!("the new container is {state}, exit code {code}, restarted {restarts} times");
+    let mut line =
+        format!("the new container is {state}, exit code {code}, restarted {restarts} times");
     if oom {
         line.push_str(", killed because it was out of memory");
     }
@@ -90,7 +91,8 @@ fn redacted(inspected: &Value, key: &HashKey) -> Vec<u8> {
     }
     if let Some(Value::Object(labels)) = copy.pointer_mut("/Config/Labels") {
         for value in labels.values_mut() {
-            *value = Value::from(format!("<{}>", key.short_hash(value.as_str().unwrap_or_default())));
+            *value =
+                Value::from(format!("<{}>", key.short_hash(value.as_str().unwrap_or_default())));
         }
     }
     if let Some(Value::Array(log)) = copy.pointer_mut("/State/Health/Log") {

@@ -16,10 +16,7 @@ struct Command {
 
 impl Command {
     fn of(config: &Object) -> Self {
-        Self {
-            entrypoint: strings(config, "Entrypoint"),
-            cmd: strings(config, "Cmd"),
-        }
+        Self { entrypoint: strings(config, "Entrypoint"), cmd: strings(config, "Cmd") }
     }
 
     fn put_into(self, config: &mut Object) {
@@ -80,9 +77,7 @@ fn is_empty(words: Option<&Vec<String>>) -> bool {
 }
 
 pub(super) fn merge(config: &mut Object, image: &Object) {
-    Command::of(config)
-        .merged(&Command::of(image))
-        .put_into(config);
+    Command::of(config).merged(&Command::of(image)).put_into(config);
 }
 
 pub(super) fn unmerge(config: &mut Object, images: &Images<'_>, undecided: &mut Vec<Undecided>) {
@@ -99,10 +94,7 @@ pub(super) fn unmerge(config: &mut Object, images: &Images<'_>, undecided: &mut 
     };
     let new = Command::of(images.new);
     let outcome = chosen.merged(&new);
-    if explains_exactly
-        .iter()
-        .any(|request| !request.merged(&new).runs_like(&outcome))
-    {
+    if explains_exactly.iter().any(|request| !request.merged(&new).runs_like(&outcome)) {
         undecided.push(Undecided::Command);
     }
     chosen.put_into(config);

@@ -105,10 +105,7 @@ fn settings(config: &Object, key: &HashKey) -> BTreeMap<String, Shown> {
         let value = value.as_str().unwrap_or_default();
         all.insert(format!("label {name}"), hash(value));
     }
-    all.insert(
-        "command".to_owned(),
-        hash(&command::line(config).to_string()),
-    );
+    all.insert("command".to_owned(), hash(&command::line(config).to_string()));
     for field in scalars::FIELDS.into_iter().chain(["Image"]) {
         let value = text(config, field);
         if !value.is_empty() {
@@ -117,10 +114,7 @@ fn settings(config: &Object, key: &HashKey) -> BTreeMap<String, Shown> {
     }
     for (kind, set) in [("exposed port", "ExposedPorts"), ("volume", "Volumes")] {
         for name in object(config, set).keys() {
-            all.insert(
-                format!("{kind} {name}"),
-                Shown::Value("declared".to_owned()),
-            );
+            all.insert(format!("{kind} {name}"), Shown::Value("declared".to_owned()));
         }
     }
     for (field, value) in object(config, "Healthcheck") {

@@ -99,9 +99,7 @@ impl fmt::Debug for Recreated {
 
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect")
-            .field("network", &self.network)
-            .finish_non_exhaustive()
+        f.debug_struct("Connect").field("network", &self.network).finish_non_exhaustive()
     }
 }
 
@@ -132,10 +130,7 @@ pub fn recreate(source: &Source, replacement: &Replacement) -> Result<Recreated>
     }
     remarks.extend(ports::moving(&host));
 
-    user.insert(
-        "Image".to_owned(),
-        Value::from(replacement.image_ref.as_str()),
-    );
+    user.insert("Image".to_owned(), Value::from(replacement.image_ref.as_str()));
     let auto_remove = host.get("AutoRemove") == Some(&Value::Bool(true));
     user.insert("HostConfig".to_owned(), Value::Object(host));
     if !networks.at_create.is_empty() {
@@ -153,10 +148,7 @@ pub fn recreate(source: &Source, replacement: &Replacement) -> Result<Recreated>
 }
 
 fn endpoints_config(endpoints: Object) -> Value {
-    Value::Object(Object::from_iter([(
-        "EndpointsConfig".to_owned(),
-        Value::Object(endpoints),
-    )]))
+    Value::Object(Object::from_iter([("EndpointsConfig".to_owned(), Value::Object(endpoints))]))
 }
 
 #[cfg(test)]

@@ -24,10 +24,8 @@ pub(super) fn name(host: &mut Object, names: &BTreeMap<String, String>) -> Resul
         }
     }
     if let Some(sources) = strings(host, "VolumesFrom") {
-        let sources: Vec<_> = sources
-            .iter()
-            .map(|source| named_source(source, names))
-            .collect::<Result<_>>()?;
+        let sources: Vec<_> =
+            sources.iter().map(|source| named_source(source, names)).collect::<Result<_>>()?;
         set_strings(host, "VolumesFrom", Some(sources));
     }
     Ok(())
@@ -42,13 +40,7 @@ pub(super) fn strip(config: &mut Object, host: &mut Object) {
     for key in ["Hostname", "Domainname", "ExposedPorts", "MacAddress"] {
         config.remove(key);
     }
-    for key in [
-        "PortBindings",
-        "PublishAllPorts",
-        "Dns",
-        "ExtraHosts",
-        "Links",
-    ] {
+    for key in ["PortBindings", "PublishAllPorts", "Dns", "ExtraHosts", "Links"] {
         host.remove(key);
     }
 }

@@ -43,10 +43,7 @@ pub(super) struct Networks {
 /// The endpoints of the source, the primary network first: that of `NetworkMode`, whose address is
 /// the container's own.
 pub(super) fn endpoints(source: &Source, mac: Option<&str>, remarks: &mut Vec<Note>) -> Networks {
-    let mut networks = Networks {
-        at_create: Object::new(),
-        afterwards: Vec::new(),
-    };
+    let mut networks = Networks { at_create: Object::new(), afterwards: Vec::new() };
     let mode = source.network_mode();
     if matches!(mode, "host" | "none") || mode.starts_with("container:") {
         return networks;
@@ -62,9 +59,7 @@ pub(super) fn endpoints(source: &Source, mac: Option<&str>, remarks: &mut Vec<No
             config.insert("MacAddress".to_owned(), Value::from(mac));
         }
         if index == 0 || source.engine.api >= ApiVersion::MANY_ENDPOINTS {
-            networks
-                .at_create
-                .insert((*name).clone(), Value::Object(config));
+            networks.at_create.insert((*name).clone(), Value::Object(config));
         } else {
             networks.afterwards.push(Connect {
                 network: (*name).clone(),
@@ -100,11 +95,7 @@ fn configured(name: &str, endpoint: &Value, source: &Source) -> Object {
         .map(|(field, value)| (field.to_owned(), value.clone()))
         .collect();
     let aliases = aliases(name, endpoint, source);
-    set_strings(
-        &mut config,
-        "Aliases",
-        Some(aliases).filter(|aliases| !aliases.is_empty()),
-    );
+    set_strings(&mut config, "Aliases", Some(aliases).filter(|aliases| !aliases.is_empty()));
     config
 }
 
@@ -117,9 +108,7 @@ fn aliases(network: &str, endpoint: &Object, source: &Source) -> Vec<String> {
     }
     let mut aliases = strings(endpoint, "Aliases").unwrap_or_default();
     if source.engine.api < ApiVersion::EXACT_ALIASES {
-        let hostname = source
-            .config()
-            .map_or("", |config| text(config, "Hostname"));
+        let hostname = source.config().map_or("", |config| text(config, "Hostname"));
         aliases.retain(|alias| alias != source.short_id() && alias != hostname);
     }
     aliases

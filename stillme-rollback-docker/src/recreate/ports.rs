@@ -77,11 +77,7 @@ pub(super) fn moving(host: &Object) -> Vec<Note> {
 }
 
 fn bindings_of(bindings: Option<&Value>) -> impl Iterator<Item = &Object> {
-    bindings
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
+    bindings.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
 /// Whether the engine chooses the number.

@@ -19,12 +19,7 @@ pub(super) fn object<'a>(parent: &'a Object, key: &str) -> &'a Object {
 /// The list of strings under `key`; `None` for no key and `null`.
 pub(super) fn strings(parent: &Object, key: &str) -> Option<Vec<String>> {
     let items = parent.get(key)?.as_array()?;
-    Some(
-        items
-            .iter()
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect(),
-    )
+    Some(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
 }
 
 /// The text under `key`; empty for none.

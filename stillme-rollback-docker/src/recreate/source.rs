@@ -26,12 +26,7 @@ pub struct EngineFacts {
 impl EngineFacts {
     /// An engine of which no more than the API version is known.
     pub const fn new(api: ApiVersion) -> Self {
-        Self {
-            api,
-            host_name: None,
-            default_runtime: None,
-            cgroup_v2: false,
-        }
+        Self { api, host_name: None, default_runtime: None, cgroup_v2: false }
     }
 
     /// The same facts, with the name of the engine's machine.
@@ -75,12 +70,7 @@ pub struct Source {
 impl Source {
     /// A container from the engine's raw answers.
     pub const fn new(container: Secret<Value>, image: Secret<Value>, engine: EngineFacts) -> Self {
-        Self {
-            container,
-            image,
-            engine,
-            names: BTreeMap::new(),
-        }
+        Self { container, image, engine, names: BTreeMap::new() }
     }
 
     /// The same container with the names of all containers by their ids.
@@ -99,10 +89,7 @@ impl Source {
         if self.id().len() < SHORT_ID {
             return Err(damaged("the container has no `Id`"));
         }
-        let (runs, given) = (
-            text(self.inspected(), "Image"),
-            text(entries(&self.image), "Id"),
-        );
+        let (runs, given) = (text(self.inspected(), "Image"), text(entries(&self.image), "Id"));
         if runs == given {
             return Ok(());
         }
@@ -239,9 +226,7 @@ impl Replacement {
 
 impl fmt::Debug for Replacement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replacement")
-            .field("image_ref", &self.image_ref)
-            .finish_non_exhaustive()
+        f.debug_struct("Replacement").field("image_ref", &self.image_ref).finish_non_exhaustive()
     }
 }
 

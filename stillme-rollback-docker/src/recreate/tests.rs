@@ -54,10 +54,7 @@ impl Default for Given {
 
 impl Given {
     fn source(&self) -> Source {
-        let config = over(
-            json!({"Hostname": &ID[..12], "Image": "app:v2"}),
-            &self.config,
-        );
+        let config = over(json!({"Hostname": &ID[..12], "Image": "app:v2"}), &self.config);
         let host = over(json!({"NetworkMode": "default", "Binds": null}), &self.host);
         let container = json!({
             "Id": ID,
@@ -67,17 +64,10 @@ impl Given {
             "Mounts": self.mounts,
             "NetworkSettings": {"Networks": self.networks, "Ports": self.ports},
         });
-        let names = self
-            .names
-            .iter()
-            .map(|(id, name)| ((*id).into(), (*name).into()));
+        let names = self.names.iter().map(|(id, name)| ((*id).into(), (*name).into()));
         let image = json!({"Id": OLD_IMAGE, "Config": self.old});
-        Source::new(
-            Secret::new(container),
-            Secret::new(image),
-            self.engine.clone(),
-        )
-        .with_names(names.collect())
+        Source::new(Secret::new(container), Secret::new(image), self.engine.clone())
+            .with_names(names.collect())
     }
 
     fn replacement(&self) -> Replacement {
@@ -85,11 +75,7 @@ impl Given {
             "app:v1",
             Secret::new(json!({"Id": "sha256:bbbb", "Config": self.new})),
         );
-        if self.pin {
-            replacement.with_pinned_ports()
-        } else {
-            replacement
-        }
+        if self.pin { replacement.with_pinned_ports() } else { replacement }
     }
 
     fn recreate(&self) -> Result<Recreated> {

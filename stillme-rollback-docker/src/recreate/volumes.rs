@@ -95,9 +95,7 @@ pub(super) fn carry(host: &mut Object, source: &Source) -> Vec<CarriedVolume> {
 /// Whether what is mounted at a path comes from another container (`VolumesFrom`). A path that the
 /// container or its image names as well may be its own: mounting that by name is right in any case.
 fn borrowed(source: &Source) -> impl Fn(&str) -> bool {
-    let borrows = !strings(source.host_config(), "VolumesFrom")
-        .unwrap_or_default()
-        .is_empty();
+    let borrows = !strings(source.host_config(), "VolumesFrom").unwrap_or_default().is_empty();
     let own: BTreeSet<String> = source
         .config()
         .map(|config| object(config, KEY).keys().map(|path| clean(path)).collect())

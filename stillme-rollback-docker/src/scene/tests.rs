@@ -47,14 +47,56 @@ fn every_state_of_a_run_is_told() {
     let waiting = |state| ours('b', "web.rbn-00000007", state);
     for (what, all, name, old, new) in [
         ("before", vec![container('a', "web", "running")], "old", "up", "absent"),
-        ("created", vec![container('a', "web", "running"), waiting("created")], "old", "up", "created"),
-        ("stopped", vec![container('a', "web", "exited"), waiting("created")], "old", "down", "created"),
+        (
+            "created",
+            vec![container('a', "web", "running"), waiting("created")],
+            "old",
+            "up",
+            "created",
+        ),
+        (
+            "stopped",
+            vec![container('a', "web", "exited"), waiting("created")],
+            "old",
+            "down",
+            "created",
+        ),
         ("started", vec![container('a', "web", "exited"), waiting("running")], "old", "down", "up"),
-        ("crash loop", vec![container('a', "web", "exited"), waiting("restarting")], "old", "down", "crashing"),
-        ("exited", vec![container('a', "web", "exited"), waiting("exited")], "old", "down", "exited"),
-        ("set aside", vec![container('a', "web.rbo-00000007", "exited"), waiting("running")], "free", "down", "up"),
-        ("taken over", vec![container('a', "web.rbo-00000007", "exited"), ours('b', "web", "running")], "new", "down", "up"),
-        ("going", vec![container('a', "web", "running"), waiting("removing")], "old", "up", "removing"),
+        (
+            "crash loop",
+            vec![container('a', "web", "exited"), waiting("restarting")],
+            "old",
+            "down",
+            "crashing",
+        ),
+        (
+            "exited",
+            vec![container('a', "web", "exited"), waiting("exited")],
+            "old",
+            "down",
+            "exited",
+        ),
+        (
+            "set aside",
+            vec![container('a', "web.rbo-00000007", "exited"), waiting("running")],
+            "free",
+            "down",
+            "up",
+        ),
+        (
+            "taken over",
+            vec![container('a', "web.rbo-00000007", "exited"), ours('b', "web", "running")],
+            "new",
+            "down",
+            "up",
+        ),
+        (
+            "going",
+            vec![container('a', "web", "running"), waiting("removing")],
+            "old",
+            "up",
+            "removing",
+        ),
     ] {
         let facts = facts(&all);
         assert_eq!(facts.foreign, None, "{what}");
@@ -68,7 +110,10 @@ fn every_state_of_a_run_is_told() {
 fn somebody_elses_work_is_told_apart() {
     for (all, part) in [
         (vec![container('d', "web", "running")], "is now container dddddddddddd"),
-        (vec![container('a', "web-old", "exited"), container('d', "web", "running")], "is now container"),
+        (
+            vec![container('a', "web-old", "exited"), container('d', "web", "running")],
+            "is now container",
+        ),
         (vec![], "was removed"),
         (vec![container('a', "elsewhere", "running")], "renamed to `elsewhere`"),
     ] {

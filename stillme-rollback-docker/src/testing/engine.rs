@@ -127,7 +127,12 @@ impl Engine for ModelEngine {
         Ok(Vec::new())
     }
 
-    async fn logs(&self, _id: &ContainerId, _lines: usize, _bytes: usize) -> Result<Secret<Vec<u8>>> {
+    async fn logs(
+        &self,
+        _id: &ContainerId,
+        _lines: usize,
+        _bytes: usize,
+    ) -> Result<Secret<Vec<u8>>> {
         Ok(Secret::new(Vec::new()))
     }
 

@@ -91,8 +91,13 @@ impl DockerModel {
     pub fn add(&mut self, name: &str, image: String, config: Value, host: Value) -> String {
         self.last_id += 1;
         let id = format!("{:02x}", self.last_id).repeat(32);
-        let container =
-            ModelContainer { name: name.to_owned(), image, state: ModelState::Created, config, host };
+        let container = ModelContainer {
+            name: name.to_owned(),
+            image,
+            state: ModelState::Created,
+            config,
+            host,
+        };
         self.containers.insert(id.clone(), container);
         id
     }
@@ -117,8 +122,8 @@ impl DockerModel {
         self.refuse_taken(name, None)?;
         let reference = body["Image"].as_str().unwrap_or_default();
         let image = self.tags.get(reference).cloned();
-        let image = image
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "call engine", "no such image"))?;
+        let image =
+            image.ok_or_else(|| Error::new(ErrorKind::NotFound, "call engine", "no such image"))?;
         let mut config = body.clone();
         let host = config["HostConfig"].take();
         let id = self.add(name, image, config, host);
@@ -135,7 +140,11 @@ impl DockerModel {
             return Ok(DockerReply::Already);
         }
         if busy {
-            return Err(Error::new(ErrorKind::Internal, "call engine", "port is already allocated"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "call engine",
+                "port is already allocated",
+            ));
         }
         let exits = broken.contains(&container.image);
         container.state = if exits { ModelState::Exited } else { ModelState::Running };

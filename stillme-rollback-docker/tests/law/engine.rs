@@ -22,44 +22,29 @@ impl Engine {
     pub(crate) fn find() -> Result<Self, String> {
         let host = std::env::var("DOCKER_HOST")
             .unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
-        let socket = host
-            .strip_prefix("unix://")
-            .ok_or_else(|| format!("{host} is no unix socket"))?
-            .into();
-        let mut engine = Self {
-            socket,
-            api: ApiVersion::new(1, 24),
-        };
+        let socket =
+            host.strip_prefix("unix://").ok_or_else(|| format!("{host} is no unix socket"))?.into();
+        let mut engine = Self { socket, api: ApiVersion::new(1, 24) };
         let (status, body) = engine.send("GET", "/version", "application/json", &[])?;
         let version: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         let api = version["ApiVersion"].as_str().filter(|_| status == 200);
-        let api: ApiVersion = api
-            .ok_or("it does not say its version")?
-            .parse()
-            .map_err(|_| "unread version")?;
+        let api: ApiVersion =
+            api.ok_or("it does not say its version")?.parse().map_err(|_| "unread version")?;
         engine.api = api.min(ApiVersion::new(1, 51));
         Ok(engine)
     }
 
     /// A call with a JSON body; the answer's status and JSON.
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() {
-            Vec::new()
-        } else {
-            body.to_string().into_bytes()
-        };
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let (status, answer) = self.raw(method, path, "application/json", &body);
-        (
-            status,
-            serde_json::from_slice(&answer).unwrap_or(Value::Null),
-        )
+        (status, serde_json::from_slice(&answer).unwrap_or(Value::Null))
     }
 
     /// A call with any body.
     pub(crate) fn raw(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let path = format!("/v{}{path}", self.api);
-        self.send(method, &path, kind, body)
-            .expect("the engine answers")
+        self.send(method, &path, kind, body).expect("the engine answers")
     }
 
     /// HTTP/1.0, so that the answer ends with the connection and is not cut in chunks.
@@ -82,13 +67,9 @@ impl Engine {
         stream.write_all(body).map_err(text)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).map_err(text)?;
-        let end = answer
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .ok_or("no answer")?;
-        let status = std::str::from_utf8(&answer[..end])
-            .ok()
-            .and_then(|head| head.get(9..12)?.parse().ok());
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or("no answer")?;
+        let status =
+            std::str::from_utf8(&answer[..end]).ok().and_then(|head| head.get(9..12)?.parse().ok());
         Ok((status.ok_or("no status")?, answer.split_off(end + 4)))
     }
 }

@@ -54,11 +54,7 @@ impl Lab {
         let facts = EngineFacts::new(engine.api)
             .with_host_name(text("Name"))
             .with_default_runtime(text("DefaultRuntime"));
-        let facts = if text("CgroupVersion") == "2" {
-            facts.with_cgroup_v2()
-        } else {
-            facts
-        };
+        let facts = if text("CgroupVersion") == "2" { facts.with_cgroup_v2() } else { facts };
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("stillme-law-{}-{number}", std::process::id());
         let mut lab = Self {
@@ -81,15 +77,12 @@ impl Lab {
             let (front, back) = (self.subnet_of(number, 0), self.subnet_of(number, 1));
             let made = self.make_network(&self.front, &front);
             made && (self.make_network(&self.back, &back) || {
-                self.engine
-                    .call("DELETE", &format!("/networks/{}", self.front), &Value::Null);
+                self.engine.call("DELETE", &format!("/networks/{}", self.front), &Value::Null);
                 false
             })
         };
         let start = std::process::id() % 200 + COUNT.load(Ordering::Relaxed);
-        let number = (start..start + 40)
-            .find(|number| free(*number))
-            .expect("free subnets");
+        let number = (start..start + 40).find(|number| free(*number)).expect("free subnets");
         for network in [&self.front, &self.back] {
             self.trash.borrow_mut().push(format!("/networks/{network}"));
         }
@@ -142,20 +135,11 @@ impl Lab {
         let mut files = files.to_vec();
         files.push(("Dockerfile", content.as_bytes()));
         let path = format!("/build?t={tag}");
-        let (status, log) = self
-            .engine
-            .raw("POST", &path, "application/x-tar", &tar(&files));
+        let (status, log) = self.engine.raw("POST", &path, "application/x-tar", &tar(&files));
         let log = String::from_utf8_lossy(&log);
-        assert!(
-            status == 200 && !log.contains("errorDetail"),
-            "{lines}: {status} {log}"
-        );
-        self.images
-            .borrow_mut()
-            .insert(lines.to_owned(), tag.clone());
-        self.trash
-            .borrow_mut()
-            .push(format!("/images/{tag}?force=1"));
+        assert!(status == 200 && !log.contains("errorDetail"), "{lines}: {status} {log}");
+        self.images.borrow_mut().insert(lines.to_owned(), tag.clone());
+        self.trash.borrow_mut().push(format!("/images/{tag}?force=1"));
         tag
     }
 
@@ -168,20 +152,13 @@ impl Lab {
             body["HostConfig"] = json!({});
         }
         let many = self.facts.api >= ApiVersion::MANY_ENDPOINTS;
-        let at_create = if many {
-            networks.len()
-        } else {
-            networks.len().min(1)
-        };
+        let at_create = if many { networks.len() } else { networks.len().min(1) };
         for (network, endpoint) in &networks[..at_create] {
             body["NetworkingConfig"]["EndpointsConfig"][network] = endpoint.clone();
         }
-        let id = self
-            .create(&body)
-            .expect("what the test asks for can be created");
+        let id = self.create(&body).expect("what the test asks for can be created");
         for (network, endpoint) in &networks[at_create..] {
-            self.connect(&id, network, endpoint)
-                .expect("what the test asks for can be connected");
+            self.connect(&id, network, endpoint).expect("what the test asks for can be connected");
         }
         id
     }
@@ -192,18 +169,13 @@ impl Lab {
             return Err(format!("create: {status} {answer}"));
         }
         let id = answer["Id"].as_str().unwrap().to_owned();
-        self.trash
-            .borrow_mut()
-            .push(format!("/containers/{id}?force=1&v=1"));
+        self.trash.borrow_mut().push(format!("/containers/{id}?force=1&v=1"));
         Ok(id)
     }
 
     fn connect(&self, id: &str, network: &str, endpoint: &Value) -> Result<(), String> {
         let body = json!({"Container": id, "EndpointConfig": endpoint});
-        match self
-            .engine
-            .call("POST", &format!("/networks/{network}/connect"), &body)
-        {
+        match self.engine.call("POST", &format!("/networks/{network}/connect"), &body) {
             (200, _) => Ok(()),
             (status, answer) => Err(format!("connect {network}: {status} {answer}")),
         }
@@ -211,8 +183,7 @@ impl Lab {
 
     /// The container once more, from another image.
     pub(crate) fn recreate(&self, id: &str, image: &str) -> (String, Recreated) {
-        self.try_recreate(id, image)
-            .expect("what runs can be created again")
+        self.try_recreate(id, image).expect("what runs can be created again")
     }
 
     pub(crate) fn try_recreate(
@@ -237,48 +208,30 @@ impl Lab {
     ) -> Result<Recreated, String> {
         let container = self.inspect(id);
         let old_image = self.inspect_image(container["Image"].as_str().unwrap());
-        let source = Source::new(
-            Secret::new(container),
-            Secret::new(old_image),
-            self.facts.clone(),
-        )
-        .with_names(self.names());
-        let replacement = with(Replacement::new(
-            image,
-            Secret::new(self.inspect_image(image)),
-        ));
+        let source =
+            Source::new(Secret::new(container), Secret::new(old_image), self.facts.clone())
+                .with_names(self.names());
+        let replacement = with(Replacement::new(image, Secret::new(self.inspect_image(image))));
         recreate(&source, &replacement).map_err(|error| error.to_string())
     }
 
     fn names(&self) -> BTreeMap<String, String> {
-        let (_, list) = self
-            .engine
-            .call("GET", "/containers/json?all=1", &Value::Null);
-        let name = |of: &Value| {
-            of["Names"][0]
-                .as_str()
-                .unwrap()
-                .trim_start_matches('/')
-                .to_owned()
-        };
+        let (_, list) = self.engine.call("GET", "/containers/json?all=1", &Value::Null);
+        let name = |of: &Value| of["Names"][0].as_str().unwrap().trim_start_matches('/').to_owned();
         let list = list.as_array().unwrap();
-        list.iter()
-            .map(|one| (one["Id"].as_str().unwrap().to_owned(), name(one)))
-            .collect()
+        list.iter().map(|one| (one["Id"].as_str().unwrap().to_owned(), name(one))).collect()
     }
 
     pub(crate) fn inspect(&self, id: &str) -> Value {
         let (status, answer) =
-            self.engine
-                .call("GET", &format!("/containers/{id}/json"), &Value::Null);
+            self.engine.call("GET", &format!("/containers/{id}/json"), &Value::Null);
         assert_eq!(status, 200, "{answer}");
         answer
     }
 
     fn inspect_image(&self, image: &str) -> Value {
         let (status, answer) =
-            self.engine
-                .call("GET", &format!("/images/{image}/json"), &Value::Null);
+            self.engine.call("GET", &format!("/images/{image}/json"), &Value::Null);
         assert_eq!(status, 200, "{answer}");
         answer
     }
@@ -307,22 +260,12 @@ impl Drop for Lab {
 /// A static program that does nothing until it is killed, for containers that have to run.
 pub(crate) fn idle() -> Vec<u8> {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let base = format!(
-        "{}/idle-{}-{number}",
-        env!("CARGO_TARGET_TMPDIR"),
-        std::process::id()
-    );
+    let base = format!("{}/idle-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     let source = format!("{base}.rs");
     std::fs::write(&source, "fn main() { loop { std::thread::park(); } }").unwrap();
     // `timeout` bounds the compiler, which would otherwise be waited for without a limit.
     let done = Command::new("timeout")
-        .args([
-            "120",
-            "rustc",
-            "--edition=2024",
-            "-Ctarget-feature=+crt-static",
-            "-Cpanic=abort",
-        ])
+        .args(["120", "rustc", "--edition=2024", "-Ctarget-feature=+crt-static", "-Cpanic=abort"])
         .args(["-Cstrip=symbols", "-o", &base, &source])
         .status()
         .expect("the compiler runs");

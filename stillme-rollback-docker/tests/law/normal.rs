@@ -14,10 +14,7 @@ pub(crate) fn normal(container: &Value, carried: &[CarriedVolume]) -> Value {
         kept.insert(key.to_owned(), container[key].clone());
     }
     kept.insert("Mounts".to_owned(), mounts(&container["Mounts"]));
-    kept.insert(
-        "Networks".to_owned(),
-        networks(&container["NetworkSettings"]["Networks"], id),
-    );
+    kept.insert("Networks".to_owned(), networks(&container["NetworkSettings"]["Networks"], id));
     let mut kept = Value::Object(kept);
     if kept["Config"]["Hostname"] == id[..12] {
         kept["Config"]["Hostname"] = "<id>".into();
@@ -36,10 +33,7 @@ fn mounts(mounts: &Value) -> Value {
             let name = mount["Name"].as_str().unwrap_or_default();
             let anonymous = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
             let name = if anonymous { "<anonymous>" } else { name };
-            format!(
-                "{} {name} {} {}",
-                mount["Type"], mount["Destination"], mount["RW"]
-            )
+            format!("{} {name} {} {}", mount["Type"], mount["Destination"], mount["RW"])
         })
         .collect();
     mounts.sort();
@@ -51,10 +45,7 @@ fn networks(networks: &Value, id: &str) -> Value {
     for endpoint in networks.as_object_mut().unwrap().values_mut() {
         let endpoint = endpoint.as_object_mut().unwrap();
         endpoint.retain(|key, _| {
-            matches!(
-                key.as_str(),
-                "IPAMConfig" | "Links" | "Aliases" | "DriverOpts" | "GwPriority"
-            )
+            matches!(key.as_str(), "IPAMConfig" | "Links" | "Aliases" | "DriverOpts" | "GwPriority")
         });
         if let Some(Value::Array(aliases)) = endpoint.get_mut("Aliases") {
             aliases.retain(|alias| *alias != id[..12]);
@@ -67,9 +58,8 @@ fn host(host: &mut Value, name: &str, carried: &[CarriedVolume]) {
     if let Some(Value::Array(binds)) = host.get_mut("Binds") {
         for bind in binds.iter_mut() {
             let text = bind.as_str().unwrap();
-            let volume = carried
-                .iter()
-                .find(|volume| text.starts_with(&format!("{}:", volume.name)));
+            let volume =
+                carried.iter().find(|volume| text.starts_with(&format!("{}:", volume.name)));
             // A bind without a source was asked for as its path alone.
             if let Some(volume) = volume {
                 *bind = Value::from(volume.destination.as_str());
@@ -79,20 +69,14 @@ fn host(host: &mut Value, name: &str, carried: &[CarriedVolume]) {
     }
     if let Some(Value::Array(mounts)) = host.get_mut("Mounts") {
         for mount in mounts {
-            if carried
-                .iter()
-                .any(|volume| mount["Source"] == volume.name.as_str())
-            {
+            if carried.iter().any(|volume| mount["Source"] == volume.name.as_str()) {
                 mount.as_object_mut().unwrap().remove("Source");
             }
         }
     }
     if let Some(Value::Array(links)) = host.get_mut("Links") {
         for link in links.iter_mut() {
-            let text = link
-                .as_str()
-                .unwrap()
-                .replace(&format!(":{name}/"), ":/<self>/");
+            let text = link.as_str().unwrap().replace(&format!(":{name}/"), ":/<self>/");
             *link = text.into();
         }
         links.sort_by_key(ToString::to_string);

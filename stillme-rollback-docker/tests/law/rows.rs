@@ -18,24 +18,12 @@ pub(crate) struct Row {
 const RUNS: &str = "ENTRYPOINT [\"/e\"]\n";
 
 fn row(name: &'static str, a: &str, b: &str, wanted: Value) -> Row {
-    Row {
-        name,
-        a: runnable(a),
-        b: runnable(b),
-        wanted,
-        networks: Vec::new(),
-    }
+    Row { name, a: runnable(a), b: runnable(b), wanted, networks: Vec::new() }
 }
 
 fn runnable(lines: &str) -> String {
-    let has = lines
-        .lines()
-        .any(|line| line.starts_with("CMD") || line.starts_with("ENTRYPOINT"));
-    if has {
-        lines.to_owned()
-    } else {
-        format!("{RUNS}{lines}")
-    }
+    let has = lines.lines().any(|line| line.starts_with("CMD") || line.starts_with("ENTRYPOINT"));
+    if has { lines.to_owned() } else { format!("{RUNS}{lines}") }
 }
 
 /// A row on the same image twice: the container's own settings.
@@ -71,25 +59,10 @@ pub(crate) fn rows(lab: &Lab) -> Vec<Row> {
 fn env() -> Vec<Row> {
     let user = |env: &[&str]| json!({ "Env": env });
     vec![
-        row(
-            "env: the image's only",
-            "ENV A=1 B=1",
-            "ENV A=2 C=1",
-            json!({}),
-        ),
+        row("env: the image's only", "ENV A=1 B=1", "ENV A=2 C=1", json!({})),
         row("env: the user's only", "", "ENV C=1", user(&["X=1", "Y="])),
-        row(
-            "env: the user's before the image's",
-            "ENV A=1",
-            "ENV A=2",
-            user(&["X=1"]),
-        ),
-        row(
-            "env: the user's over the image's",
-            "ENV A=1",
-            "ENV A=2",
-            user(&["A=9"]),
-        ),
+        row("env: the user's before the image's", "ENV A=1", "ENV A=2", user(&["X=1"])),
+        row("env: the user's over the image's", "ENV A=1", "ENV A=2", user(&["A=9"])),
         row(
             "env: of the image's own value, seen by its place",
             "ENV A=1 B=1",
@@ -102,18 +75,8 @@ fn env() -> Vec<Row> {
             "ENV A=\"=z\"",
             user(&["X=a=b \"c\"", "Y=ü"]),
         ),
-        row(
-            "env: a name without a value",
-            "ENV A=1",
-            "ENV A=2",
-            user(&["A"]),
-        ),
-        row(
-            "env: the search path",
-            "ENV PATH=/a",
-            "ENV PATH=/b",
-            json!({}),
-        ),
+        row("env: a name without a value", "ENV A=1", "ENV A=2", user(&["A"])),
+        row("env: the search path", "ENV PATH=/a", "ENV PATH=/b", json!({})),
     ]
 }
 
@@ -123,102 +86,52 @@ fn command() -> Vec<Row> {
     vec![
         row("command: the image's", a, b, json!({})),
         row("command: a cmd of the user", a, b, json!({"Cmd": ["x"]})),
-        row(
-            "command: an entrypoint of the user",
-            a,
-            b,
-            json!({"Entrypoint": ["/x"]}),
-        ),
-        row(
-            "command: both of the user",
-            a,
-            b,
-            json!({"Entrypoint": ["/x"], "Cmd": ["y"]}),
-        ),
-        row(
-            "command: the image's entrypoint by the user",
-            a,
-            b,
-            json!({"Entrypoint": ["/e"]}),
-        ),
+        row("command: an entrypoint of the user", a, b, json!({"Entrypoint": ["/x"]})),
+        row("command: both of the user", a, b, json!({"Entrypoint": ["/x"], "Cmd": ["y"]})),
+        row("command: the image's entrypoint by the user", a, b, json!({"Entrypoint": ["/e"]})),
         row(
             "command: the image's cmd with another entrypoint",
             a,
             b,
             json!({"Entrypoint": ["/x"], "Cmd": ["c"]}),
         ),
-        row(
-            "command: an entrypoint reset",
-            a,
-            b,
-            json!({"Entrypoint": [""], "Cmd": ["x"]}),
-        ),
+        row("command: an entrypoint reset", a, b, json!({"Entrypoint": [""], "Cmd": ["x"]})),
         row(
             "command: an entrypoint reset, the image's cmd",
             a,
             b,
             json!({"Entrypoint": [""], "Cmd": ["c"]}),
         ),
-        row(
-            "command: an empty entrypoint",
-            a,
-            b,
-            json!({"Entrypoint": []}),
-        ),
+        row("command: an empty entrypoint", a, b, json!({"Entrypoint": []})),
         row(
             "command: an empty entrypoint and a cmd",
             a,
             b,
             json!({"Entrypoint": [], "Cmd": ["x"]}),
         ),
-        row(
-            "command: an image without entrypoint",
-            "CMD [\"c\"]",
-            b,
-            json!({}),
-        ),
-        row(
-            "command: a new image without entrypoint",
-            a,
-            "CMD [\"d\"]",
-            json!({}),
-        ),
+        row("command: an image without entrypoint", "CMD [\"c\"]", b, json!({})),
+        row("command: a new image without entrypoint", a, "CMD [\"d\"]", json!({})),
         row("command: a shell's line", "CMD c d", "CMD e f", json!({})),
     ]
 }
 
 fn defaults() -> Vec<Row> {
     vec![
-        row(
-            "labels: of both",
-            "LABEL a=1 b=1",
-            "LABEL a=2 c=1",
-            json!({"Labels": {"x": "1"}}),
-        ),
+        row("labels: of both", "LABEL a=1 b=1", "LABEL a=2 c=1", json!({"Labels": {"x": "1"}})),
         row(
             "labels: the user's over the image's",
             "LABEL a=1",
             "LABEL a=2",
             json!({"Labels": {"a": "9"}}),
         ),
-        row(
-            "labels: an empty one",
-            "LABEL a=1",
-            "LABEL a=2",
-            json!({"Labels": {"a": ""}}),
-        ),
+        row("labels: an empty one", "LABEL a=1", "LABEL a=2", json!({"Labels": {"a": ""}})),
         row(
             "ports: of both",
             "EXPOSE 80 81/udp",
             "EXPOSE 82",
             json!({"ExposedPorts": {"90/tcp": {}}}),
         ),
-        row(
-            "ports: the image's only",
-            "EXPOSE 80",
-            "EXPOSE 82",
-            json!({}),
-        ),
+        row("ports: the image's only", "EXPOSE 80", "EXPOSE 82", json!({})),
         row(
             "ports: published and exposed by the image",
             "EXPOSE 80",
@@ -226,42 +139,17 @@ fn defaults() -> Vec<Row> {
             json!({"ExposedPorts": {"80/tcp": {}}, "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "21480"}]}}}),
         ),
         row("user: the image's", "USER 7", "USER 8", json!({})),
-        row(
-            "user: the user's",
-            "USER 7",
-            "USER 8",
-            json!({"User": "9:9"}),
-        ),
-        row(
-            "directory: the image's",
-            "WORKDIR /a",
-            "WORKDIR /b",
-            json!({}),
-        ),
-        row(
-            "directory: the user's",
-            "WORKDIR /a",
-            "WORKDIR /b",
-            json!({"WorkingDir": "/c"}),
-        ),
-        row(
-            "signal: the image's",
-            "STOPSIGNAL SIGINT",
-            "STOPSIGNAL SIGQUIT",
-            json!({}),
-        ),
+        row("user: the user's", "USER 7", "USER 8", json!({"User": "9:9"})),
+        row("directory: the image's", "WORKDIR /a", "WORKDIR /b", json!({})),
+        row("directory: the user's", "WORKDIR /a", "WORKDIR /b", json!({"WorkingDir": "/c"})),
+        row("signal: the image's", "STOPSIGNAL SIGINT", "STOPSIGNAL SIGQUIT", json!({})),
         row(
             "signal: the user's",
             "STOPSIGNAL SIGINT",
             "STOPSIGNAL SIGQUIT",
             json!({"StopSignal": "SIGHUP"}),
         ),
-        row(
-            "signal: the image's, and none in the new one",
-            "STOPSIGNAL SIGINT",
-            "",
-            json!({}),
-        ),
+        row("signal: the image's, and none in the new one", "STOPSIGNAL SIGINT", "", json!({})),
         row(
             "image data: ONBUILD and SHELL",
             "ONBUILD LABEL x=1\nSHELL [\"/s\"]",
@@ -278,30 +166,15 @@ fn health() -> Vec<Row> {
     vec![
         row("health: the image's", a, b, json!({})),
         row("health: none in the new image", a, "", json!({})),
-        row(
-            "health: the user's interval",
-            a,
-            b,
-            user(json!({"Interval": 9_000_000_000_u64})),
-        ),
-        row(
-            "health: the user's test",
-            a,
-            b,
-            user(json!({"Test": ["CMD-SHELL", "x"]})),
-        ),
+        row("health: the user's interval", a, b, user(json!({"Interval": 9_000_000_000_u64}))),
+        row("health: the user's test", a, b, user(json!({"Test": ["CMD-SHELL", "x"]}))),
         row(
             "health: the user's retries and start",
             a,
             b,
             user(json!({"Retries": 9, "StartPeriod": 8_000_000_000_u64})),
         ),
-        row(
-            "health: switched off",
-            a,
-            b,
-            user(json!({"Test": ["NONE"]})),
-        ),
+        row("health: switched off", a, b, user(json!({"Test": ["NONE"]}))),
         row(
             "health: the user's alone",
             "",
@@ -314,22 +187,13 @@ fn health() -> Vec<Row> {
 fn plain() -> Vec<Row> {
     vec![
         own("host name: none", json!({})),
-        own(
-            "host name: the user's",
-            json!({"Hostname": "web", "Domainname": "example.test"}),
-        ),
-        own(
-            "host name: the host's network",
-            json!({"HostConfig": {"NetworkMode": "host"}}),
-        ),
+        own("host name: the user's", json!({"Hostname": "web", "Domainname": "example.test"})),
+        own("host name: the host's network", json!({"HostConfig": {"NetworkMode": "host"}})),
         own(
             "host name: the host's network, the user's name",
             json!({"Hostname": "web", "HostConfig": {"NetworkMode": "host"}}),
         ),
-        own(
-            "host name: the host's UTS namespace",
-            json!({"HostConfig": {"UTSMode": "host"}}),
-        ),
+        own("host name: the host's UTS namespace", json!({"HostConfig": {"UTSMode": "host"}})),
         own("MAC address", json!({"MacAddress": "02:42:ac:11:00:63"})),
         own(
             "terminal and streams",
@@ -342,14 +206,8 @@ fn plain() -> Vec<Row> {
 
 fn host_config() -> Vec<Row> {
     vec![
-        host(
-            "restart: always",
-            json!({"RestartPolicy": {"Name": "always"}}),
-        ),
-        host(
-            "restart: unless stopped",
-            json!({"RestartPolicy": {"Name": "unless-stopped"}}),
-        ),
+        host("restart: always", json!({"RestartPolicy": {"Name": "always"}})),
+        host("restart: unless stopped", json!({"RestartPolicy": {"Name": "unless-stopped"}})),
         host(
             "restart: on failure",
             json!({"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}),
@@ -376,14 +234,8 @@ fn host_config() -> Vec<Row> {
             "names and addresses",
             json!({"Dns": ["192.0.2.1"], "DnsSearch": ["example.test"], "DnsOptions": ["ndots:1"], "ExtraHosts": ["a:192.0.2.2"]}),
         ),
-        host(
-            "logs",
-            json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}),
-        ),
-        host(
-            "memory file systems",
-            json!({"Tmpfs": {"/t": "size=1m"}, "ShmSize": 1_048_576}),
-        ),
+        host("logs", json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}})),
+        host("memory file systems", json!({"Tmpfs": {"/t": "size=1m"}, "ShmSize": 1_048_576})),
         host(
             "devices",
             json!({"Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/n", "CgroupPermissions": "r"}], "DeviceCgroupRules": ["c 1:3 r"]}),
@@ -393,10 +245,7 @@ fn host_config() -> Vec<Row> {
             json!({"Init": true, "Sysctls": {"net.core.somaxconn": "99"}, "OomScoreAdj": 7}),
         ),
         host("runtime named", json!({"Runtime": "runc"})),
-        host(
-            "process ids of the host",
-            json!({"PidMode": "host", "IpcMode": "shareable"}),
-        ),
+        host("process ids of the host", json!({"PidMode": "host", "IpcMode": "shareable"})),
         own(
             "ports: published, also where the engine chooses",
             json!({
@@ -417,20 +266,12 @@ fn volumes(lab: &Lab) -> Vec<Row> {
     lab.remove_later(format!("/volumes/{named}?force=1"));
     vec![
         row("volumes: the image's", "VOLUME /v", "VOLUME /v", json!({})),
-        row(
-            "volumes: the user's",
-            "VOLUME /v",
-            "VOLUME /v",
-            json!({"Volumes": {"/u": {}}}),
-        ),
+        row("volumes: the user's", "VOLUME /v", "VOLUME /v", json!({"Volumes": {"/u": {}}})),
         host(
             "volumes: named, and a directory of the host",
             json!({"Binds": [format!("{named}:/n:ro"), "/tmp:/host"]}),
         ),
-        host(
-            "volumes: a bind without a source",
-            json!({"Binds": ["/anonymous"]}),
-        ),
+        host("volumes: a bind without a source", json!({"Binds": ["/anonymous"]})),
         host(
             "volumes: mounts",
             json!({"Mounts": [
@@ -451,16 +292,9 @@ fn shared(lab: &Lab) -> Vec<Row> {
     );
     let mode = format!("container:{other}");
     // Engines keep what was said here, name or id; a name is what comes out in any case.
-    let name = lab.inspect(&other)["Name"]
-        .as_str()
-        .unwrap()
-        .trim_start_matches('/')
-        .to_owned();
-    let on_front = lab.run(
-        &json!({"HostConfig": {"NetworkMode": lab.front()}}),
-        &[],
-        &lab.image(RUNS),
-    );
+    let name = lab.inspect(&other)["Name"].as_str().unwrap().trim_start_matches('/').to_owned();
+    let on_front =
+        lab.run(&json!({"HostConfig": {"NetworkMode": lab.front()}}), &[], &lab.image(RUNS));
     vec![
         row(
             "shared: the network",
@@ -468,14 +302,8 @@ fn shared(lab: &Lab) -> Vec<Row> {
             "EXPOSE 81",
             json!({"HostConfig": {"NetworkMode": mode}}),
         ),
-        host(
-            "shared: process ids and memory",
-            json!({"PidMode": mode, "IpcMode": mode}),
-        ),
-        host(
-            "shared: volumes",
-            json!({"VolumesFrom": [format!("{name}:ro")]}),
-        ),
+        host("shared: process ids and memory", json!({"PidMode": mode, "IpcMode": mode})),
+        host("shared: volumes", json!({"VolumesFrom": [format!("{name}:ro")]})),
         row(
             "shared: volumes, one of them its own",
             "VOLUME /shared",
@@ -505,13 +333,8 @@ fn networks(lab: &Lab) -> Vec<Row> {
             .on(front, json!({"DriverOpts": {"com.example.a": "b"}})),
         on("network: two of them", front)
             .on(front, json!({"Aliases": ["web"]}))
-            .on(
-                back,
-                json!({"Aliases": ["inner"], "IPAMConfig": {"IPv4Address": lab.address(1)}}),
-            ),
-        on("network: the second one by name first", back)
-            .on(back, fixed(1))
-            .on(front, fixed(0)),
+            .on(back, json!({"Aliases": ["inner"], "IPAMConfig": {"IPv4Address": lab.address(1)}})),
+        on("network: the second one by name first", back).on(back, fixed(1)).on(front, fixed(0)),
         on("network: the bridge and one of a user", "default")
             .on("bridge", json!({}))
             .on(back, json!({"Aliases": ["inner"]})),

@@ -25,10 +25,7 @@ impl Running {
 
     fn post(&self, path: &str) {
         let (status, answer) = self.lab.engine.call("POST", path, &Value::Null);
-        assert!(
-            matches!(status, 200 | 204 | 304),
-            "{path}: {status} {answer}"
-        );
+        assert!(matches!(status, 200 | 204 | 304), "{path}: {status} {answer}");
     }
 
     fn start(&self, id: &str) {
@@ -57,10 +54,7 @@ impl Running {
     fn put_file(&self, id: &str, directory: &str, name: &str) {
         let path = format!("/containers/{id}/archive?path={directory}");
         let archive = tar(&[(name, b"kept")]);
-        let (status, _) = self
-            .lab
-            .engine
-            .raw("PUT", &path, "application/x-tar", &archive);
+        let (status, _) = self.lab.engine.raw("PUT", &path, "application/x-tar", &archive);
         assert_eq!(status, 200);
     }
 
@@ -70,11 +64,7 @@ impl Running {
     }
 
     fn exists(&self, id: &str) -> bool {
-        self.lab
-            .engine
-            .call("GET", &format!("/containers/{id}/json"), &Value::Null)
-            .0
-            == 200
+        self.lab.engine.call("GET", &format!("/containers/{id}/json"), &Value::Null).0 == 200
     }
 }
 
@@ -88,8 +78,7 @@ fn the_data_of_an_anonymous_volume_stay_with_the_service() {
     assert_eq!(recreated.carried.len(), 1);
     test.lab.remove(&old);
     assert!(test.has_file(&new, "/data/marker"));
-    test.lab
-        .remove_later(format!("/volumes/{}?force=1", recreated.carried[0].name));
+    test.lab.remove_later(format!("/volumes/{}?force=1", recreated.carried[0].name));
 }
 
 #[test]
@@ -102,16 +91,12 @@ fn a_container_that_removes_itself_leaves_its_volume_to_the_next_one() {
     test.stop(&old);
     // Ends when it is gone; one that is gone already is not found.
     let wait = format!("/containers/{old}/wait?condition=removed");
-    assert!(matches!(
-        test.lab.engine.call("POST", &wait, &Value::Null).0,
-        200 | 404
-    ));
+    assert!(matches!(test.lab.engine.call("POST", &wait, &Value::Null).0, 200 | 404));
     assert!(!test.exists(&old));
     test.start(&new);
     assert!(test.has_file(&new, "/data/marker"));
     assert_eq!(test.lab.inspect(&new)["HostConfig"]["AutoRemove"], true);
-    test.lab
-        .remove_later(format!("/volumes/{}?force=1", recreated.carried[0].name));
+    test.lab.remove_later(format!("/volumes/{}?force=1", recreated.carried[0].name));
 }
 
 #[test]
@@ -120,10 +105,7 @@ fn fixed_addresses_and_aliases_are_taken_over() {
     let lab = &test.lab;
     let (front, back) = (lab.front().to_owned(), lab.back().to_owned());
     let at = |which: u32, alias: &str| json!({"IPAMConfig": {"IPv4Address": lab.address(which)}, "Aliases": [alias]});
-    let networks = [
-        (front.clone(), at(0, "web")),
-        (back.clone(), at(1, "inner")),
-    ];
+    let networks = [(front.clone(), at(0, "web")), (back.clone(), at(1, "inner"))];
     let old = test.started(&json!({"HostConfig": {"NetworkMode": front}}), &networks);
     // Created while the old one has the addresses; started when it has not.
     let (new, _) = test.replace(&old);
@@ -132,10 +114,7 @@ fn fixed_addresses_and_aliases_are_taken_over() {
         assert_eq!(found[network]["IPAddress"], lab.address(which), "{network}");
         let aliases = found[network]["Aliases"].as_array().unwrap();
         assert!(aliases.contains(&alias.into()), "{network}: {aliases:?}");
-        assert!(
-            !aliases.contains(&old[..12].into()),
-            "{network}: {aliases:?}"
-        );
+        assert!(!aliases.contains(&old[..12].into()), "{network}: {aliases:?}");
     }
 }
 
@@ -146,13 +125,10 @@ fn names_that_the_engine_adds_are_not_sent_and_come_again() {
     let wanted = json!({"Hostname": "web", "HostConfig": {"NetworkMode": front}});
     let names = |id: &str| {
         let endpoint = &test.lab.inspect(id)["NetworkSettings"]["Networks"][&front];
-        let all = [&endpoint["Aliases"], &endpoint["DNSNames"]]
-            .into_iter()
-            .filter_map(Value::as_array);
+        let all =
+            [&endpoint["Aliases"], &endpoint["DNSNames"]].into_iter().filter_map(Value::as_array);
         let names = all.flatten().filter(|name| **name != id[..12]).cloned();
-        names
-            .map(|name| name.to_string())
-            .collect::<std::collections::BTreeSet<_>>()
+        names.map(|name| name.to_string()).collect::<std::collections::BTreeSet<_>>()
     };
     for aliases in [json!([]), json!(["web"]), json!(["web", "www"])] {
         let networks = [(front.clone(), json!({ "Aliases": aliases }))];
@@ -177,16 +153,10 @@ fn an_assigned_address_is_not_made_a_fixed_one() {
     let Some(test) = Running::open() else { return };
     let front = test.lab.front().to_owned();
     let old = test.started(&json!({"HostConfig": {"NetworkMode": front}}), &[]);
-    assert_ne!(
-        test.lab.inspect(&old)["NetworkSettings"]["Networks"][&front]["IPAddress"],
-        ""
-    );
+    assert_ne!(test.lab.inspect(&old)["NetworkSettings"]["Networks"][&front]["IPAddress"], "");
     let (new, _) = test.replace(&old);
     let endpoint = &test.lab.inspect(&new)["NetworkSettings"]["Networks"][&front];
-    let fixed = endpoint["IPAMConfig"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
+    let fixed = endpoint["IPAMConfig"].as_object().cloned().unwrap_or_default();
     assert!(fixed.is_empty(), "{endpoint}");
 }
 
@@ -203,10 +173,7 @@ fn a_mac_address_is_taken_over_only_if_it_was_configured() {
     assert_eq!(running(&new), mac);
 
     let old = test.started(&json!({}), &[]);
-    let recreated = test
-        .lab
-        .plan(&old, &test.v1, |replacement| replacement)
-        .unwrap();
+    let recreated = test.lab.plan(&old, &test.v1, |replacement| replacement).unwrap();
     let generated = running(&old).as_str().unwrap().to_owned();
     assert!(!generated.is_empty());
     assert!(!recreated.body.expose().to_string().contains(&generated));
@@ -216,10 +183,7 @@ fn a_mac_address_is_taken_over_only_if_it_was_configured() {
 fn a_restart_policy_is_that_of_the_container_and_survives() {
     let Some(test) = Running::open() else { return };
     for policy in ["always", "unless-stopped", "on-failure"] {
-        let old = test.started(
-            &json!({"HostConfig": {"RestartPolicy": {"Name": policy}}}),
-            &[],
-        );
+        let old = test.started(&json!({"HostConfig": {"RestartPolicy": {"Name": policy}}}), &[]);
         let (new, _) = test.replace(&old);
         let found = test.lab.inspect(&new);
         assert_eq!(found["HostConfig"]["RestartPolicy"]["Name"], policy);
@@ -231,21 +195,12 @@ fn a_restart_policy_is_that_of_the_container_and_survives() {
 fn links_lead_to_the_same_container() {
     let Some(test) = Running::open() else { return };
     let target = test.started(&json!({}), &[]);
-    let name = test.lab.inspect(&target)["Name"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let old = test.started(
-        &json!({"HostConfig": {"Links": [format!("{target}:db")]}}),
-        &[],
-    );
+    let name = test.lab.inspect(&target)["Name"].as_str().unwrap().to_owned();
+    let old = test.started(&json!({"HostConfig": {"Links": [format!("{target}:db")]}}), &[]);
     let (new, _) = test.replace(&old);
     let found = test.lab.inspect(&new);
     let own = found["Name"].as_str().unwrap();
-    assert_eq!(
-        found["HostConfig"]["Links"],
-        json!([format!("{name}:{own}/db")])
-    );
+    assert_eq!(found["HostConfig"]["Links"], json!([format!("{name}:{own}/db")]));
 }
 
 #[test]
@@ -274,12 +229,8 @@ fn ports_that_the_engine_chose_can_be_kept() {
         test.lab.inspect(id)["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"].clone()
     };
     let chosen = port(&old);
-    let pinned = test
-        .lab
-        .plan(&old, &test.v1, |replacement| {
-            replacement.with_pinned_ports()
-        })
-        .unwrap();
+    let pinned =
+        test.lab.plan(&old, &test.v1, |replacement| replacement.with_pinned_ports()).unwrap();
     let new = test.lab.create(pinned.body.expose()).unwrap();
     test.stop(&old);
     test.start(&new);
@@ -290,18 +241,9 @@ fn ports_that_the_engine_chose_can_be_kept() {
 fn a_network_mode_whose_container_is_gone_is_refused() {
     let Some(test) = Running::open() else { return };
     let other = test.started(&json!({}), &[]);
-    let old = test.started(
-        &json!({"HostConfig": {"PidMode": format!("container:{other}")}}),
-        &[],
-    );
+    let old = test.started(&json!({"HostConfig": {"PidMode": format!("container:{other}")}}), &[]);
     test.stop(&other);
     test.lab.remove(&other);
-    let error = test
-        .lab
-        .plan(&old, &test.v1, |replacement| replacement)
-        .unwrap_err();
-    assert!(
-        error.contains(&other) && error.contains("nothing was touched"),
-        "{error}"
-    );
+    let error = test.lab.plan(&old, &test.v1, |replacement| replacement).unwrap_err();
+    assert!(error.contains(&other) && error.contains("nothing was touched"), "{error}");
 }

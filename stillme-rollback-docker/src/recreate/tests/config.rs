@@ -18,14 +18,7 @@ struct Row {
 
 fn row(name: &'static str, old: Value, shown: Value, sent: Value) -> Row {
     let new = old.clone();
-    Row {
-        name,
-        old,
-        shown,
-        new,
-        sent,
-        undecided: &[],
-    }
+    Row { name, old, shown, new, sent, undecided: &[] }
 }
 
 impl Row {
@@ -36,28 +29,11 @@ impl Row {
 }
 
 fn check(rows: impl IntoIterator<Item = Row>) {
-    for Row {
-        name,
-        old,
-        shown,
-        new,
-        sent,
-        undecided,
-    } in rows
-    {
-        let given = Given {
-            config: shown,
-            old,
-            new,
-            ..Given::default()
-        };
+    for Row { name, old, shown, new, sent, undecided } in rows {
+        let given = Given { config: shown, old, new, ..Given::default() };
         let recreated = given.recreate().expect(name);
         assert_part(name, &part(&recreated, ""), &sent);
-        let found: Vec<_> = recreated
-            .undecided
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<_> = recreated.undecided.iter().map(ToString::to_string).collect();
         assert_eq!(found, undecided, "{name}");
     }
 }
@@ -73,18 +49,8 @@ fn env_is_split_by_key_and_order() {
         row("nothing", env(&[]), nothing(), nothing()),
         row("the image's only", env(&["A=1"]), env(&["A=1"]), nothing()),
         row("the user's only", env(&[]), env(&["X=1"]), env(&["X=1"])),
-        row(
-            "the user's before the image's",
-            env(&["A=1"]),
-            env(&["X=1", "A=1"]),
-            env(&["X=1"]),
-        ),
-        row(
-            "another value of the user",
-            env(&["A=1"]),
-            env(&["A=2"]),
-            env(&["A=2"]),
-        ),
+        row("the user's before the image's", env(&["A=1"]), env(&["X=1", "A=1"]), env(&["X=1"])),
+        row("another value of the user", env(&["A=1"]), env(&["A=2"]), env(&["A=2"])),
         row(
             "the same value of the user, shown by its place",
             env(&["A=1", "B=2"]),
@@ -97,18 +63,8 @@ fn env_is_split_by_key_and_order() {
             env(&["X=1", "A=1", "Y=1", "B=2"]),
             env(&["X=1", "A=1", "Y=1"]),
         ),
-        row(
-            "a name without a value",
-            env(&["A=1"]),
-            env(&["A", "X="]),
-            env(&["A", "X="]),
-        ),
-        row(
-            "a value with `=`",
-            env(&["A=b=c"]),
-            env(&["X=y=z", "A=b=c"]),
-            env(&["X=y=z"]),
-        ),
+        row("a name without a value", env(&["A=1"]), env(&["A", "X="]), env(&["A", "X="])),
+        row("a value with `=`", env(&["A=b=c"]), env(&["X=y=z", "A=b=c"]), env(&["X=y=z"])),
         row(
             "a name twice in the image, nothing of the user",
             env(&["A=1", "A=2"]),
@@ -127,27 +83,12 @@ fn env_is_split_by_key_and_order() {
             env(&["B=2", "C=3"]),
             env(&["C=3"]),
         ),
-        row(
-            "the same in the new image",
-            env(&["A=1"]),
-            env(&["A=1"]),
-            nothing(),
-        )
-        .then(env(&["A=1", "B=1"]), &[]),
-        row(
-            "another value in the new image",
-            env(&["A=1"]),
-            env(&["X=1", "A=1"]),
-            env(&["X=1"]),
-        )
-        .then(env(&["A=2"]), &["env A"]),
-        row(
-            "by its place the image's",
-            env(&["A=1", "B=2"]),
-            env(&["B=2", "A=1"]),
-            env(&["B=2"]),
-        )
-        .then(env(&[]), &["env A"]),
+        row("the same in the new image", env(&["A=1"]), env(&["A=1"]), nothing())
+            .then(env(&["A=1", "B=1"]), &[]),
+        row("another value in the new image", env(&["A=1"]), env(&["X=1", "A=1"]), env(&["X=1"]))
+            .then(env(&["A=2"]), &["env A"]),
+        row("by its place the image's", env(&["A=1", "B=2"]), env(&["B=2", "A=1"]), env(&["B=2"]))
+            .then(env(&[]), &["env A"]),
     ]);
 }
 
@@ -157,12 +98,7 @@ fn entrypoint_and_cmd_are_undone_together() {
     let e = || json!(["/e"]);
     let c = || json!(["c"]);
     check([
-        row(
-            "both the image's",
-            both(e(), c()),
-            both(e(), c()),
-            both(Value::Null, Value::Null),
-        ),
+        row("both the image's", both(e(), c()), both(e(), c()), both(Value::Null, Value::Null)),
         row(
             "a cmd of the user",
             both(e(), c()),
@@ -250,12 +186,7 @@ fn entrypoint_and_cmd_are_undone_together() {
 fn labels_are_the_users_unless_the_image_has_the_same() {
     let labels = |labels: Value| json!({ "Labels": labels });
     check([
-        row(
-            "none",
-            labels(json!({})),
-            labels(json!({})),
-            labels(Value::Null),
-        ),
+        row("none", labels(json!({})), labels(json!({})), labels(Value::Null)),
         row(
             "the image's",
             labels(json!({"a": "1"})),
@@ -299,12 +230,7 @@ fn exposed_ports_and_volumes_are_unions() {
     let ports = |ports: Value| json!({ "ExposedPorts": ports });
     let volumes = |volumes: Value| json!({ "Volumes": volumes });
     check([
-        row(
-            "no ports",
-            ports(Value::Null),
-            json!({}),
-            ports(Value::Null),
-        ),
+        row("no ports", ports(Value::Null), json!({}), ports(Value::Null)),
         row(
             "ports of both",
             ports(json!({"80/tcp": {}})),
@@ -346,10 +272,7 @@ fn a_published_port_is_the_users_also_if_the_image_exposes_it() {
         ..Given::default()
     };
     let recreated = given.recreate().unwrap();
-    assert_eq!(
-        part(&recreated, "/ExposedPorts"),
-        *json!({"80/tcp": {}}).as_object().unwrap()
-    );
+    assert_eq!(part(&recreated, "/ExposedPorts"), *json!({"80/tcp": {}}).as_object().unwrap());
     assert!(recreated.undecided.is_empty());
 }
 
@@ -365,20 +288,9 @@ fn user_directory_and_signal_are_the_images_if_equal() {
         ] {
             check([row(name, of(old), of(shown), sent)]);
         }
-        let given = Given {
-            old: of("x"),
-            config: of("x"),
-            new: of("z"),
-            ..Given::default()
-        };
+        let given = Given { old: of("x"), config: of("x"), new: of("z"), ..Given::default() };
         let undecided = &given.recreate().unwrap().undecided;
-        assert_eq!(
-            undecided
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-            [field]
-        );
+        assert_eq!(undecided.iter().map(ToString::to_string).collect::<Vec<_>>(), [field]);
     }
 }
 
@@ -388,12 +300,7 @@ fn the_health_check_is_undone_field_by_field() {
     let image = || json!({"Test": ["CMD", "/h"], "Interval": 5, "Retries": 3, "StartInterval": 7});
     check([
         row("none", health(Value::Null), json!({}), health(Value::Null)),
-        row(
-            "the image's",
-            health(image()),
-            health(image()),
-            health(Value::Null),
-        ),
+        row("the image's", health(image()), health(image()), health(Value::Null)),
         row(
             "another interval",
             health(image()),
@@ -418,28 +325,20 @@ fn the_health_check_is_undone_field_by_field() {
             health(json!({"Test": ["NONE"], "Interval": 5, "Retries": 3, "StartInterval": 7})),
             health(json!({"Test": ["NONE"]})),
         ),
-        row(
-            "the user's alone",
-            health(Value::Null),
-            health(image()),
-            health(image()),
-        ),
+        row("the user's alone", health(Value::Null), health(image()), health(image())),
         row(
             "a field of a newer engine",
             health(json!({"Test": ["CMD", "/h"], "Newer": 1})),
             health(json!({"Test": ["CMD", "/h"], "Newer": 2})),
             health(json!({"Newer": 2})),
         ),
-        row(
-            "another in the new image",
-            health(image()),
-            health(image()),
-            health(Value::Null),
-        )
-        .then(
-            health(json!({"Test": ["CMD", "/h"], "Interval": 6, "Retries": 3, "StartInterval": 7})),
-            &["health check's Interval"],
-        ),
+        row("another in the new image", health(image()), health(image()), health(Value::Null))
+            .then(
+                health(
+                    json!({"Test": ["CMD", "/h"], "Interval": 6, "Retries": 3, "StartInterval": 7}),
+                ),
+                &["health check's Interval"],
+            ),
     ]);
 }
 
@@ -473,30 +372,15 @@ fn a_host_name_is_sent_only_if_the_user_set_it() {
     for (name, hostname, host, sent) in [
         ("the old id", &ID[..12], json!({}), Value::Null),
         ("the user's", "web", json!({}), json!("web")),
-        (
-            "the host's network and name",
-            "machine",
-            json!({"NetworkMode": "host"}),
-            Value::Null,
-        ),
+        ("the host's network and name", "machine", json!({"NetworkMode": "host"}), Value::Null),
         (
             "the host's network, another name",
             "web",
             host(json!({"NetworkMode": "host"})),
             json!("web"),
         ),
-        (
-            "the host's name on a bridge",
-            "machine",
-            json!({}),
-            json!("machine"),
-        ),
-        (
-            "the host's UTS namespace",
-            "machine",
-            json!({"UTSMode": "host"}),
-            Value::Null,
-        ),
+        ("the host's name on a bridge", "machine", json!({}), json!("machine")),
+        ("the host's UTS namespace", "machine", json!({"UTSMode": "host"}), Value::Null),
         (
             "another container's network",
             "web",
@@ -504,11 +388,7 @@ fn a_host_name_is_sent_only_if_the_user_set_it() {
             Value::Null,
         ),
     ] {
-        let mut given = Given {
-            config: json!({"Hostname": hostname}),
-            host,
-            ..Given::default()
-        };
+        let mut given = Given { config: json!({"Hostname": hostname}), host, ..Given::default() };
         given.engine = given.engine.with_host_name("machine");
         let recreated = given.recreate().expect(name);
         assert_part(name, &part(&recreated, ""), &json!({"Hostname": sent}));
@@ -531,11 +411,7 @@ fn a_configured_mac_address_goes_where_the_engine_wants_it() {
         };
         let recreated = given.recreate().unwrap();
         let name = api.to_string();
-        assert_part(
-            &name,
-            &part(&recreated, ""),
-            &json!({"MacAddress": in_config}),
-        );
+        assert_part(&name, &part(&recreated, ""), &json!({"MacAddress": in_config}));
         let endpoint = part(&recreated, "/NetworkingConfig/EndpointsConfig/bridge");
         assert_part(&name, &endpoint, &json!({"MacAddress": at_endpoint}));
     }

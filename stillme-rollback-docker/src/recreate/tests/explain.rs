@@ -33,10 +33,7 @@ fn differences_name_what_changes_and_show_no_value_that_may_be_secret() {
     let (source, replacement) = (given.source(), given.replacement());
     let recreated = recreate(&source, &replacement).unwrap();
     let changes = differences(&source, &replacement, &recreated, &key()).unwrap();
-    let settings: Vec<_> = changes
-        .iter()
-        .map(|change| change.setting.as_str())
-        .collect();
+    let settings: Vec<_> = changes.iter().map(|change| change.setting.as_str()).collect();
     assert_eq!(
         settings,
         [
@@ -65,31 +62,20 @@ fn a_secret_shows_nowhere() {
     let (source, replacement) = (given.source(), given.replacement());
     let recreated = recreate(&source, &replacement).unwrap();
     let changes = differences(&source, &replacement, &recreated, &key()).unwrap();
-    let mut said = format!(
-        "{source:?} {replacement:?} {recreated:?} {changes:?} {:?}",
-        recreated.notes()
-    );
+    let mut said =
+        format!("{source:?} {replacement:?} {recreated:?} {changes:?} {:?}", recreated.notes());
     said += &serde_json::to_string(&changes).unwrap();
     said += &serde_json::to_string(&recreated.undecided).unwrap();
     said += &changes.iter().map(ToString::to_string).collect::<String>();
     assert!(!said.contains(CANARY), "{said}");
-    assert!(
-        recreated.body.expose().to_string().contains(CANARY),
-        "it is there, unseen"
-    );
+    assert!(recreated.body.expose().to_string().contains(CANARY), "it is there, unseen");
 }
 
 #[test]
 fn what_could_not_be_decided_is_one_note() {
     let notes = secretive().recreate().unwrap().notes();
     assert_eq!(notes.len(), 1);
-    for name in [
-        "env A",
-        "env GONE",
-        "label v",
-        "entrypoint and command",
-        "exposed port 80/tcp",
-    ] {
+    for name in ["env A", "env GONE", "label v", "entrypoint and command", "exposed port 80/tcp"] {
         assert!(notes[0].text.contains(name), "{name}: {}", notes[0].text);
     }
 }
@@ -112,13 +98,7 @@ fn the_hash_knows_every_setting_and_no_run() {
     let hash = |given: &Given| given.recreate().unwrap().spec_hash(&key());
     let plain = hash(&given);
     assert_eq!(plain, hash(&given), "the same request, the same hash");
-    assert_ne!(
-        plain,
-        given
-            .recreate()
-            .unwrap()
-            .spec_hash(&HashKey::from_bytes([8; 32]))
-    );
+    assert_ne!(plain, given.recreate().unwrap().spec_hash(&HashKey::from_bytes([8; 32])));
 
     let labels = BTreeMap::from([
         (RUN_LABEL.to_owned(), "run".to_owned()),
@@ -127,11 +107,7 @@ fn the_hash_knows_every_setting_and_no_run() {
     let labelled = given.replacement().with_labels(labels);
     let recreated = recreate(&given.source(), &labelled).unwrap();
     assert_eq!(recreated.body.expose()["Labels"][RUN_LABEL], "run");
-    assert_eq!(
-        recreated.spec_hash(&key()),
-        plain,
-        "labels of ours do not count"
-    );
+    assert_eq!(recreated.spec_hash(&key()), plain, "labels of ours do not count");
 
     let ulimits = |first: &str, second: &str| Given {
         host: json!({"Ulimits": [{"Name": first}, {"Name": second}]}),
@@ -142,26 +118,11 @@ fn the_hash_knows_every_setting_and_no_run() {
 
     let others = [
         one,
-        Given {
-            config: json!({"Env": ["TOKEN=other", "A=1", "GONE=1"]}),
-            ..given.clone()
-        },
-        Given {
-            host: json!({"Memory": 1}),
-            ..given.clone()
-        },
-        Given {
-            networks: json!({"bridge": {}, "back": {"Aliases": ["a"]}}),
-            ..given.clone()
-        },
-        Given {
-            networks: json!({"bridge": {}}),
-            ..given.clone()
-        },
-        Given {
-            engine: EngineFacts::new(V1_44),
-            ..given.clone()
-        },
+        Given { config: json!({"Env": ["TOKEN=other", "A=1", "GONE=1"]}), ..given.clone() },
+        Given { host: json!({"Memory": 1}), ..given.clone() },
+        Given { networks: json!({"bridge": {}, "back": {"Aliases": ["a"]}}), ..given.clone() },
+        Given { networks: json!({"bridge": {}}), ..given.clone() },
+        Given { engine: EngineFacts::new(V1_44), ..given.clone() },
         Given {
             host: json!({"PidMode": format!("container:{OTHER}")}),
             names: vec![(OTHER, "db")],

@@ -8,11 +8,7 @@ use super::{Given, ID, OTHER, assert_part, part};
 /// What is shown, and what is sent of it; `null`: the key is not.
 fn check(rows: impl IntoIterator<Item = (&'static str, Value, Value)>) {
     for (name, host, sent) in rows {
-        let given = Given {
-            host,
-            names: vec![(OTHER, "db")],
-            ..Given::default()
-        };
+        let given = Given { host, names: vec![(OTHER, "db")], ..Given::default() };
         let recreated = given.recreate().expect(name);
         assert_part(name, &part(&recreated, "/HostConfig"), &sent);
     }
@@ -38,39 +34,21 @@ fn what_is_not_known_to_need_a_change_is_copied() {
             json!({"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "21080"}]}}),
         ),
         unchanged("runtime", json!({"Runtime": "runsc"})),
-        unchanged(
-            "a field of a newer engine",
-            json!({"Newer": {"a": [1, null]}}),
-        ),
+        unchanged("a field of a newer engine", json!({"Newer": {"a": [1, null]}})),
         unchanged(
             "security",
             json!({"CapAdd": ["NET_ADMIN"], "Privileged": true, "SecurityOpt": ["x"], "ReadonlyRootfs": true}),
         ),
-        unchanged(
-            "hosts",
-            json!({"Dns": ["1.1.1.1"], "ExtraHosts": ["a:1.2.3.4"]}),
-        ),
+        unchanged("hosts", json!({"Dns": ["1.1.1.1"], "ExtraHosts": ["a:1.2.3.4"]})),
     ]);
 }
 
 #[test]
 fn links_are_written_as_they_are_asked_for() {
     check([
-        (
-            "as shown",
-            json!({"Links": ["/db:/web/database"]}),
-            json!({"Links": ["db:database"]}),
-        ),
-        (
-            "as asked",
-            json!({"Links": ["db:database"]}),
-            json!({"Links": ["db:database"]}),
-        ),
-        (
-            "without an alias",
-            json!({"Links": ["/db"]}),
-            json!({"Links": ["db"]}),
-        ),
+        ("as shown", json!({"Links": ["/db:/web/database"]}), json!({"Links": ["db:database"]})),
+        ("as asked", json!({"Links": ["db:database"]}), json!({"Links": ["db:database"]})),
+        ("without an alias", json!({"Links": ["/db"]}), json!({"Links": ["db"]})),
         (
             "in any order",
             json!({"Links": ["/b:/web/b", "/a:/web/a", "/a:/web/a"]}),
@@ -98,11 +76,7 @@ fn ids_of_other_containers_become_names() {
             json!({"PidMode": format!("container:{OTHER}")}),
             json!({"PidMode": "container:db"}),
         ),
-        (
-            "a name",
-            json!({"PidMode": "container:db"}),
-            json!({"PidMode": "container:db"}),
-        ),
+        ("a name", json!({"PidMode": "container:db"}), json!({"PidMode": "container:db"})),
         (
             "no container",
             json!({"IpcMode": "shareable", "PidMode": "host"}),
@@ -124,18 +98,10 @@ fn a_container_that_is_gone_is_named_in_the_refusal() {
         json!({"PidMode": format!("container:{OTHER}")}),
         json!({"VolumesFrom": [format!("{OTHER}:ro")]}),
     ] {
-        let error = Given {
-            host,
-            ..Given::default()
-        }
-        .recreate()
-        .unwrap_err();
+        let error = Given { host, ..Given::default() }.recreate().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let text = error.to_string();
-        assert!(
-            text.contains(OTHER) && text.contains("nothing was touched"),
-            "{text}"
-        );
+        assert!(text.contains(OTHER) && text.contains("nothing was touched"), "{text}");
     }
 }
 
@@ -175,11 +141,7 @@ fn what_the_engine_filled_in_is_left_to_it() {
         "Runtime": null, "MemorySwappiness": null, "KernelMemory": null, "KernelMemoryTCP": null,
         "Devices": [{"PathOnHost": "/dev/a", "CgroupPermissions": "rwm"}, {"PathOnHost": "/dev/b", "CgroupPermissions": "r"}],
     });
-    assert_part(
-        "filled in",
-        &part(&given.recreate().unwrap(), "/HostConfig"),
-        &sent,
-    );
+    assert_part("filled in", &part(&given.recreate().unwrap(), "/HostConfig"), &sent);
 }
 
 #[test]
@@ -189,10 +151,7 @@ fn a_container_that_removes_itself_is_flagged() {
         (json!({"AutoRemove": false}), false),
         (json!({}), false),
     ] {
-        let given = Given {
-            host,
-            ..Given::default()
-        };
+        let given = Given { host, ..Given::default() };
         assert_eq!(given.recreate().unwrap().auto_remove, flagged);
     }
 }
@@ -222,10 +181,7 @@ fn ports_that_the_engine_chose_move_unless_pinned() {
 
 #[test]
 fn publishing_all_ports_is_noted() {
-    let given = Given {
-        host: json!({"PublishAllPorts": true}),
-        ..Given::default()
-    };
+    let given = Given { host: json!({"PublishAllPorts": true}), ..Given::default() };
     assert_eq!(given.recreate().unwrap().notes().len(), 1);
 }
 
@@ -243,24 +199,9 @@ fn answers_that_do_not_fit_are_refused() {
     for (name, container, image, kind) in [
         ("no answer", Value::Null, image.clone(), ErrorKind::Corrupt),
         ("no id", without("Id"), image.clone(), ErrorKind::Corrupt),
-        (
-            "no config",
-            without("Config"),
-            image.clone(),
-            ErrorKind::Corrupt,
-        ),
-        (
-            "no host config",
-            without("HostConfig"),
-            image.clone(),
-            ErrorKind::Corrupt,
-        ),
-        (
-            "another image",
-            whole.clone(),
-            json!({"Id": "sha256:cccc"}),
-            ErrorKind::Mismatch,
-        ),
+        ("no config", without("Config"), image.clone(), ErrorKind::Corrupt),
+        ("no host config", without("HostConfig"), image.clone(), ErrorKind::Corrupt),
+        ("another image", whole.clone(), json!({"Id": "sha256:cccc"}), ErrorKind::Mismatch),
         ("no image", whole.clone(), Value::Null, ErrorKind::Mismatch),
     ] {
         let source = super::Source::new(
@@ -270,10 +211,7 @@ fn answers_that_do_not_fit_are_refused() {
         );
         let error = super::recreate(&source, &replacement).expect_err(name);
         assert_eq!(error.kind(), kind, "{name}");
-        assert!(
-            error.to_string().contains("nothing was touched"),
-            "{name}: {error}"
-        );
+        assert!(error.to_string().contains("nothing was touched"), "{name}: {error}");
     }
     assert!(ID.len() == 64, "the fixture's id is one");
 }

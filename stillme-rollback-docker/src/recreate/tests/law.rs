@@ -16,20 +16,9 @@ fn engine_merge(user: &Config, image: &Config) -> Config {
     let mut shown = user.clone();
     let list = |of: &Config, key: &str| of.get(key).and_then(Value::as_array).cloned();
     let map = |of: &Config, key: &str| {
-        of.get(key)
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
+        of.get(key).and_then(Value::as_object).cloned().unwrap_or_default()
     };
-    let name = |entry: &Value| {
-        entry
-            .as_str()
-            .unwrap()
-            .split('=')
-            .next()
-            .unwrap()
-            .to_owned()
-    };
+    let name = |entry: &Value| entry.as_str().unwrap().split('=').next().unwrap().to_owned();
 
     let mut env = list(user, "Env").unwrap_or_default();
     if env.is_empty() {
@@ -66,10 +55,7 @@ fn engine_merge(user: &Config, image: &Config) -> Config {
     for key in ["User", "WorkingDir", "StopSignal"] {
         let own = user.get(key).and_then(Value::as_str).unwrap_or("");
         let default = image.get(key).and_then(Value::as_str).unwrap_or("");
-        shown.insert(
-            key.into(),
-            if own.is_empty() { default } else { own }.into(),
-        );
+        shown.insert(key.into(), if own.is_empty() { default } else { own }.into());
     }
     let mut health = map(image, "Healthcheck");
     health.extend(map(user, "Healthcheck"));
@@ -82,11 +68,7 @@ fn engine_merge(user: &Config, image: &Config) -> Config {
 fn decidable(user: &Config, image: &Config) -> Config {
     let mut user = user.clone();
     for key in ["Labels", "ExposedPorts", "Volumes", "Healthcheck"] {
-        let image = image
-            .get(key)
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default();
+        let image = image.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
         if let Some(Value::Object(own)) = user.get_mut(key) {
             own.retain(|name, value| image.get(name) != Some(value));
         }
@@ -116,17 +98,11 @@ fn apart(user: &Config, image: &Config) -> Config {
 }
 
 fn env() -> impl Strategy<Value = Value> {
-    let entry = (
-        select(vec!["A", "B", "C", "D"]),
-        select(vec!["1", "2", "x=y", ""]),
-    );
+    let entry = (select(vec!["A", "B", "C", "D"]), select(vec!["1", "2", "x=y", ""]));
     prop::collection::vec(entry, 0..5).prop_map(|entries| {
         let mut seen = std::collections::BTreeSet::new();
         let entries = entries.into_iter().filter(|(key, _)| seen.insert(*key));
-        entries
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect::<Vec<_>>()
-            .into()
+        entries.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().into()
     })
 }
 
@@ -137,10 +113,7 @@ fn words(of: &'static [&'static [&'static str]]) -> impl Strategy<Value = Value>
 
 fn set(of: &'static [&'static str]) -> impl Strategy<Value = Value> {
     prop::sample::subsequence(of.to_vec(), 0..=of.len()).prop_map(|keys| {
-        keys.into_iter()
-            .map(|key| (key.to_owned(), json!({})))
-            .collect::<Config>()
-            .into()
+        keys.into_iter().map(|key| (key.to_owned(), json!({}))).collect::<Config>().into()
     })
 }
 
@@ -151,30 +124,13 @@ fn labels() -> impl Strategy<Value = Value> {
 
 fn health() -> impl Strategy<Value = Value> {
     let field = prop_oneof![
-        select(vec![
-            json!(["CMD", "/h"]),
-            json!(["CMD-SHELL", "x"]),
-            json!(["NONE"])
-        ])
-        .prop_map(|test| ("Test", test)),
-        (
-            select(vec![
-                "Interval",
-                "Timeout",
-                "Retries",
-                "StartPeriod",
-                "StartInterval"
-            ]),
-            1..3u32
-        )
+        select(vec![json!(["CMD", "/h"]), json!(["CMD-SHELL", "x"]), json!(["NONE"])])
+            .prop_map(|test| ("Test", test)),
+        (select(vec!["Interval", "Timeout", "Retries", "StartPeriod", "StartInterval"]), 1..3u32)
             .prop_map(|(field, value)| (field, json!(value))),
     ];
     prop::collection::vec(field, 0..4).prop_map(|fields| {
-        fields
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect::<Config>()
-            .into()
+        fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Config>().into()
     })
 }
 
@@ -182,17 +138,8 @@ fn health() -> impl Strategy<Value = Value> {
 fn config(entrypoints: &'static [&'static [&'static str]]) -> impl Strategy<Value = Config> {
     let word = || select(vec!["", "x", "y"]);
     (
-        (
-            env(),
-            words(entrypoints),
-            words(&[&["c"], &["d", "e"]]),
-            labels(),
-        ),
-        (
-            set(&["80/tcp", "81/tcp", "82/udp"]),
-            set(&["/a", "/b"]),
-            health(),
-        ),
+        (env(), words(entrypoints), words(&[&["c"], &["d", "e"]]), labels()),
+        (set(&["80/tcp", "81/tcp", "82/udp"]), set(&["/a", "/b"]), health()),
         (word(), word(), word()),
     )
         .prop_map(
@@ -225,14 +172,7 @@ fn asked(shown: &Config, old: &Config, new: &Config) -> (Config, Vec<String>) {
     };
     let recreated = given.recreate().unwrap();
     let body = recreated.body.expose().as_object().unwrap().clone();
-    (
-        body,
-        recreated
-            .undecided
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-    )
+    (body, recreated.undecided.iter().map(ToString::to_string).collect())
 }
 
 /// What is compared: the merged settings, with one way to write "nothing".
@@ -305,13 +245,8 @@ proptest! {
 
 /// The variables that are not the same in both. Their places may differ: it is one environment.
 fn differing(one: &Config, two: &Config) -> Vec<String> {
-    let entries = |config: &Config| {
-        config
-            .get("Env")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let entries =
+        |config: &Config| config.get("Env").and_then(Value::as_array).cloned().unwrap_or_default();
     let (one, two) = (entries(one), entries(two));
     let missing = |from: &[Value], other: &[Value]| -> Vec<_> {
         let missing = from.iter().filter(|entry| !other.contains(entry)).cloned();

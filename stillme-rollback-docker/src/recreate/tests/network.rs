@@ -64,12 +64,7 @@ fn old_engines_take_one_endpoint_and_then_the_others() {
     let (sa, sm, sz) = (sent("10.1.0.9"), sent("10.2.0.9"), sent("10.3.0.9"));
     for (api, mode, at_create, afterwards) in [
         (V1_41, "m", json!({"m": sm}), json!([["a", sa], ["z", sz]])),
-        (
-            V1_41,
-            "10.3.0.9",
-            json!({"z": sz}),
-            json!([["a", sa], ["m", sm]]),
-        ),
+        (V1_41, "10.3.0.9", json!({"z": sz}), json!([["a", sa], ["m", sm]])),
         (V1_44, "m", json!({"a": sa, "m": sm, "z": sz}), json!([])),
     ] {
         let found = endpoints(&given(api, mode, networks.clone()));
@@ -82,11 +77,7 @@ fn the_default_bridge_knows_no_aliases() {
     for mode in ["default", "bridge", ""] {
         let networks = json!({"bridge": {"Aliases": ["web"], "NetworkID": "n"}});
         let (at_create, _) = endpoints(&given(V1_41, mode, networks));
-        assert_eq!(
-            at_create,
-            json!({}),
-            "{mode}: an endpoint without settings is not sent"
-        );
+        assert_eq!(at_create, json!({}), "{mode}: an endpoint without settings is not sent");
     }
 }
 
@@ -97,10 +88,7 @@ fn a_second_network_beside_the_default_bridge_is_kept() {
     assert_eq!(at_create, json!({}));
     assert_eq!(afterwards, json!([["back", {"Aliases": ["web"]}]]));
     let (at_create, _) = endpoints(&given(V1_51, "default", networks));
-    assert_eq!(
-        at_create,
-        json!({"bridge": {}, "back": {"Aliases": ["web"]}})
-    );
+    assert_eq!(at_create, json!({"bridge": {}, "back": {"Aliases": ["web"]}}));
 }
 
 #[test]
@@ -125,9 +113,6 @@ fn a_field_that_is_not_known_is_named_and_not_sent() {
     let networks = json!({"front": {"Aliases": ["web"], "Newer": 1, "Unset": null}});
     let given = given(V1_51, "front", networks);
     let notes = given.recreate().unwrap().notes();
-    assert!(
-        notes.len() == 1 && notes[0].text.contains("Newer on network front"),
-        "{notes:?}"
-    );
+    assert!(notes.len() == 1 && notes[0].text.contains("Newer on network front"), "{notes:?}");
     assert_eq!(endpoints(&given).0, json!({"front": {"Aliases": ["web"]}}));
 }

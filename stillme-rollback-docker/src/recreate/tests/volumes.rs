@@ -69,30 +69,12 @@ fn anonymous_volumes_are_mounted_by_name() {
             carried: &[],
         },
     ];
-    for Row {
-        name,
-        config,
-        host,
-        mounts,
-        binds,
-        carried,
-    } in rows
-    {
-        let given = Given {
-            config,
-            host,
-            mounts,
-            names: vec![(OTHER, "db")],
-            ..Given::default()
-        };
+    for Row { name, config, host, mounts, binds, carried } in rows {
+        let given = Given { config, host, mounts, names: vec![(OTHER, "db")], ..Given::default() };
         let recreated = given.recreate().expect(name);
         let found = part(&recreated, "/HostConfig");
         assert_eq!(found.get("Binds").unwrap_or(&Value::Null), &binds, "{name}");
-        let names: Vec<_> = recreated
-            .carried
-            .iter()
-            .map(|volume| volume.name.as_str())
-            .collect();
+        let names: Vec<_> = recreated.carried.iter().map(|volume| volume.name.as_str()).collect();
         assert_eq!(names, carried, "{name}");
     }
 }

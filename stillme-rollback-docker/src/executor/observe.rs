@@ -1,0 +1,136 @@
+//! Looks at a container before there is a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use stillme_rollback_core::{Goal, Observation, Result, Target};
+
+use super::{DockerExecutor, names};
+use crate::detail::{Detail, EngineDetail, text};
+use crate::engine::{ContainerFilter, ContainerSummary};
+use crate::images::protecting_tag;
+use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId, Role};
+use crate::versions::{History, Wanted, history, resolve};
+
+impl DockerExecutor {
+    /// The target that a container is: the same however its engine was reached.
+    ///
+    /// # Errors
+    /// Whatever kept the engine from saying who it is.
+    pub async fn target(&self, name: &ContainerName) -> Result<Target> {
+        // Older engines have an id of 12 groups with colons; both forms are one word.
+        Target::new("docker", &self.engine.info().await?.id, name.as_str())
+    }
+
+    /// Looks at a container and finds the release that is wanted: what a plan is made of.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such container or release, with what there is; `Rejected` for an
+    /// image of another repository. Nothing was touched.
+    pub async fn observe_for(
+        &self,
+        target: &Target,
+        wanted: &Wanted,
+    ) -> Result<(Observation, Goal)> {
+        let name = ContainerName::new(target.name())?;
+        let history = history(self.engine.as_ref(), &name, &self.records).await?;
+        let release = resolve(self.engine.as_ref(), &history, wanted).await?;
+        let image = ImageId::new(release.version.as_str())?;
+        let observation = self.observation(target, &name, history, &[image]).await?;
+        Ok((observation, Goal::Release(release)))
+    }
+
+    /// Looks at a container and everything that it could go back to.
+    pub(super) async fn observe_all(&self, target: &Target) -> Result<Observation> {
+        let name = ContainerName::new(target.name())?;
+        let history = history(self.engine.as_ref(), &name, &self.records).await?;
+        let all = history.releases.iter();
+        let images: Vec<_> =
+            all.filter_map(|release| ImageId::new(release.version.as_str()).ok()).collect();
+        self.observation(target, &name, history, &images).await
+    }
+
+    async fn observation(
+        &self,
+        target: &Target,
+        name: &ContainerName,
+        history: History,
+        images: &[ImageId],
+    ) -> Result<Observation> {
+        let container = self.inspect(&history.container).await?.expose().clone();
+        let image = self.inspect_image(text(&container, "/Image")).await?.expose().clone();
+        let all = self.engine.list_containers(&ContainerFilter::all()).await?;
+        let detail = Detail {
+            engine: EngineDetail::of(&self.engine.info().await?),
+            changed_files: self.changed_files(&history.container).await,
+            leftovers: leftovers(name, &all),
+            names: names(&all),
+            protected: self.protected(name, images).await?,
+            images: self.images(images).await?,
+            previous: history.previous,
+            container,
+            image,
+        };
+        let mut observation = Observation::new(target.clone());
+        observation.running = Some(history.running);
+        observation.releases = history.releases;
+        observation.detail = detail.into_secret();
+        Ok(observation)
+    }
+
+    async fn images(&self, ids: &[ImageId]) -> Result<BTreeMap<String, Value>> {
+        let mut images = BTreeMap::new();
+        for id in ids {
+            if let Some(image) = self.engine.inspect_image(id.as_str()).await? {
+                images.insert(id.as_str().to_owned(), image.expose().clone());
+            }
+        }
+        Ok(images)
+    }
+
+    /// Which of the tags that protect these images are set already.
+    async fn protected(
+        &self,
+        name: &ContainerName,
+        ids: &[ImageId],
+    ) -> Result<BTreeMap<String, String>> {
+        let mut protected = BTreeMap::new();
+        for id in ids {
+            let tag = protecting_tag(id, name)?;
+            if let Some(image) = self.engine.inspect_image(tag.as_str()).await? {
+                protected.insert(tag.as_str().to_owned(), text(image.expose(), "/Id").to_owned());
+            }
+        }
+        Ok(protected)
+    }
+
+    /// How many files a container changed beside its volumes. An engine that can't say is no reason
+    /// not to roll back.
+    async fn changed_files(&self, id: &ContainerId) -> usize {
+        let changes = self.engine.container_changes(id).await.unwrap_or_default();
+        let paths: BTreeSet<_> = changes.iter().map(|change| change.path.as_str()).collect();
+        // A folder counts only if nothing in it does: engines list the way to each change.
+        let is_way = |path: &str| {
+            let inside = format!("{path}/");
+            paths.range(inside.as_str()..).next().is_some_and(|next| next.starts_with(&inside))
+        };
+        paths.iter().filter(|path| !is_way(path)).count()
+    }
+
+    pub(super) async fn find(
+        &self,
+        id: &ContainerId,
+    ) -> Result<Option<stillme_rollback_core::Secret<Value>>> {
+        self.engine.inspect_container(&ContainerRef::from(id)).await
+    }
+}
+
+/// What an unfinished run of this container left.
+fn leftovers(name: &ContainerName, all: &[ContainerSummary]) -> Vec<String> {
+    let waiting = |container: &ContainerSummary| {
+        let left = container.name.as_ref()?;
+        let is_it = matches!(left.role(), Role::Waiting { base, .. } if base == name.as_str());
+        is_it.then(|| left.as_str().to_owned())
+    };
+    all.iter().filter_map(waiting).collect()
+}
