@@ -133,14 +133,17 @@ impl Streak {
     }
 
     fn was_cut_short(&self, elapsed: Duration) -> Decision {
+        let before = match self.bad {
+            0 => String::new(),
+            bad => format!(", after {bad} bad while it came up"),
+        };
         Decision {
             outcome: Outcome::Inconclusive,
             evidence: format!(
-                "time ran out after {} with {} good in a row of {} needed, after {} bad{}",
+                "time ran out after {} with {} good in a row of {} needed{before}{}",
                 Seconds(elapsed),
                 self.good_in_a_row,
                 self.cadence.successes,
-                self.bad,
                 self.blind_remark()
             ),
             proof: None,

@@ -51,6 +51,9 @@ impl fmt::Display for Endpoint {
 
 /// Splits `HOST[:PORT]`.
 pub(super) fn split(text: &str) -> Result<(Host, Option<u16>), InvalidUrl> {
+    if text.contains('@') {
+        return Err(InvalidUrl::UserInfo);
+    }
     // The port's colon is the one after an IPv6 address's bracket, or the only one.
     let from = text.rfind(']').unwrap_or(0);
     let (host, port) = match text[from..].find(':') {

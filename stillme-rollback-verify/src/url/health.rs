@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use stillme_rollback_core::Secret;
 use ::url::Url;
+use stillme_rollback_core::Secret;
 
 use super::{Host, InvalidUrl, check_characters, endpoint};
 
@@ -70,13 +70,10 @@ impl HealthUrl {
             _ => return Err(InvalidUrl::Scheme),
         };
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        if authority.contains('@') {
-            return Err(InvalidUrl::UserInfo);
-        }
+        let (host, port) = endpoint::split(authority)?;
         if rest.contains('#') {
             return Err(InvalidUrl::Fragment);
         }
-        let (host, port) = endpoint::split(authority)?;
         let port = port.unwrap_or(scheme.default_port());
         let url = Url::parse(text).map_err(|_| InvalidUrl::Disputed)?;
         if !agrees(&url, scheme, &host, port) {
