@@ -46,22 +46,15 @@ pub enum Denied {
 
 impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
-        Self::new(
-            ErrorKind::PermissionDenied,
-            "check health address",
-            denied.to_string(),
-        )
-        .with_hint("nothing was asked; allow the host for this check if it is meant")
+        Self::new(ErrorKind::PermissionDenied, "check health address", denied.to_string())
+            .with_hint("nothing was asked; allow the host for this check if it is meant")
     }
 }
 
 impl AddressPolicy {
     /// Only public addresses: for URLs that somebody else than the operator gives.
     pub fn public_only() -> Self {
-        Self {
-            allowed: BTreeSet::new(),
-            public_only: true,
-        }
+        Self { allowed: BTreeSet::new(), public_only: true }
     }
 
     /// The same policy with one more host allowed: an address, or a name with whatever addresses it
@@ -158,10 +151,7 @@ const METADATA_NAMES: &[&str] = &[
 
 fn is_metadata_v4(ip: Ipv4Addr) -> bool {
     ip.is_link_local()
-        || matches!(
-            ip.octets(),
-            [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192]
-        )
+        || matches!(ip.octets(), [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192])
 }
 
 fn is_metadata_v6(ip: Ipv6Addr) -> bool {
@@ -188,10 +178,8 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
 fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let part = |index: usize, flip: u16| {
         let s = ip.segments();
-        let ([a, b], [c, d]) = (
-            (s[index] ^ flip).to_be_bytes(),
-            (s[index + 1] ^ flip).to_be_bytes(),
-        );
+        let ([a, b], [c, d]) =
+            ((s[index] ^ flip).to_be_bytes(), (s[index + 1] ^ flip).to_be_bytes());
         Ipv4Addr::new(a, b, c, d)
     };
     match ip.segments() {

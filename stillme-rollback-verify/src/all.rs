@@ -44,10 +44,7 @@ impl All {
     /// The same with one more verifier, as [`verifier_from`](crate::verifier_from) gives them.
     #[must_use]
     pub fn with_boxed(mut self, title: impl Into<String>, verifier: Box<dyn Verifier>) -> Self {
-        self.parts.push(Part {
-            title: title.into(),
-            verifier: verifier.into(),
-        });
+        self.parts.push(Part { title: title.into(), verifier: verifier.into() });
         self
     }
 
@@ -95,13 +92,11 @@ impl Verifier for All {
         }
         // Dropping the set stops the tasks that are left.
         drop(tasks);
-        Ok(Verdict::all(verdicts.into_iter().enumerate().map(
-            |(index, verdict)| {
-                verdict.unwrap_or_else(|| {
-                    self.untold(index, "not waited for, because another check failed")
-                })
-            },
-        )))
+        Ok(Verdict::all(verdicts.into_iter().enumerate().map(|(index, verdict)| {
+            verdict.unwrap_or_else(|| {
+                self.untold(index, "not waited for, because another check failed")
+            })
+        })))
     }
 }
 
@@ -115,11 +110,7 @@ impl All {
 
 /// What ended a task: the panic's message is left out, because it may hold anything.
 fn end_of(error: &JoinError) -> String {
-    String::from(if error.is_panic() {
-        "panicked"
-    } else {
-        "was stopped"
-    })
+    String::from(if error.is_panic() { "panicked" } else { "was stopped" })
 }
 
 #[cfg(test)]

@@ -119,10 +119,8 @@ impl Cadence {
         } else {
             return Ok(());
         };
-        Err(
-            Error::new(ErrorKind::InvalidInput, "set up health check", wrong)
-                .with_hint("nothing was touched"),
-        )
+        Err(Error::new(ErrorKind::InvalidInput, "set up health check", wrong)
+            .with_hint("nothing was touched"))
     }
 }
 

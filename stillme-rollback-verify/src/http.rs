@@ -182,13 +182,10 @@ impl HttpCheck {
     async fn get(&self, url: &HealthUrl, addresses: &[IpAddr]) -> Result<HttpAnswer, Sight> {
         let cap = self.expectation.body_cap();
         let request = HttpRequest::new(url.clone(), addresses.to_vec(), cap);
-        self.transport
-            .get(request)
-            .await
-            .map_err(|no_answer| match no_answer {
-                NoAnswer::FromService(why) => Sight::Bad(why),
-                NoAnswer::OnThisSide(why) => Sight::Blind(why),
-            })
+        self.transport.get(request).await.map_err(|no_answer| match no_answer {
+            NoAnswer::FromService(why) => Sight::Bad(why),
+            NoAnswer::OnThisSide(why) => Sight::Blind(why),
+        })
     }
 }
 
@@ -226,8 +223,18 @@ impl fmt::Debug for HttpCheck {
 
 impl fmt::Debug for HttpCheckBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpCheckBuilder")
-            .field("url", &self.url)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpCheckBuilder").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(feature = "rustls")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_an_https_url_makes_no_check() {
+        let url = HealthUrl::parse("https://localhost/").unwrap();
+        let error = HttpCheck::builder(url).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

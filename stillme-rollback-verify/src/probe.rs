@@ -71,10 +71,7 @@ async fn attempt(probe: &dyn Probe, limit: Duration, end: Instant) -> Option<Sig
         }
         Ok(other) => Some(other),
         Err(_) if left < limit => None,
-        Err(_) => Some(Sight::Bad(format!(
-            "no whole answer within {} ms",
-            limit.as_millis()
-        ))),
+        Err(_) => Some(Sight::Bad(format!("no whole answer within {} ms", limit.as_millis()))),
     }
 }
 
@@ -98,10 +95,7 @@ fn into_check(title: String, decision: Decision) -> Check {
 pub(crate) fn says_nothing_of_the_service(error: &(dyn StdError + 'static)) -> bool {
     let mut current = Some(error);
     while let Some(error) = current {
-        if let Some(code) = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::raw_os_error)
-        {
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
             // ENOMEM, ENFILE, EMFILE, ENOBUFS on Linux.
             return matches!(code, 12 | 23 | 24 | 105);
         }

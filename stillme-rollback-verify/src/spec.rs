@@ -70,6 +70,7 @@ impl SpecReader {
             .filter(|spec| !KINDS.contains(&spec.kind.as_str()))
             .map(|spec| format!("`{}`", Printable(&spec.kind)))
             .collect();
+        unknown.sort();
         unknown.dedup();
         if !unknown.is_empty() {
             return Err(unsupported(&unknown.join(", ")));
@@ -167,11 +168,7 @@ impl HttpCheck {
 impl TcpCheck {
     /// The check as data for a plan. The resolver is left out.
     pub fn spec(&self) -> CheckSpec {
-        let title = format!(
-            "TCP {}: {} in a row",
-            self.endpoint(),
-            self.cadence().successes
-        );
+        let title = format!("TCP {}: {} in a row", self.endpoint(), self.cadence().successes);
         let stored = StoredTcp {
             endpoint: self.endpoint().to_string(),
             cadence: self.cadence(),
@@ -248,10 +245,7 @@ fn unsupported(kinds: &str) -> Error {
         "build checks of plan",
         format!("no check of kind {kinds} is known here"),
     )
-    .with_hint(format!(
-        "nothing was touched; known are {}",
-        KINDS.join(" and ")
-    ))
+    .with_hint(format!("nothing was touched; known are {}", KINDS.join(" and ")))
 }
 
 #[cfg(test)]

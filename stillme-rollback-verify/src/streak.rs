@@ -85,11 +85,7 @@ impl Streak {
 
     fn has_failed(&self, elapsed: Duration) -> bool {
         let booted = self.good > 0 || elapsed >= self.cadence.boot_grace;
-        booted
-            && self
-                .cadence
-                .fail_after
-                .is_some_and(|limit| self.bad_in_a_row >= limit)
+        booted && self.cadence.fail_after.is_some_and(|limit| self.bad_in_a_row >= limit)
     }
 
     fn passed(&self) -> Decision {
@@ -156,11 +152,7 @@ impl Streak {
         } else {
             format!("nothing seen of the service{}", self.blind_remark())
         };
-        Decision {
-            outcome: Outcome::Inconclusive,
-            evidence,
-            proof: None,
-        }
+        Decision { outcome: Outcome::Inconclusive, evidence, proof: None }
     }
 
     fn blind_remark(&self) -> String {

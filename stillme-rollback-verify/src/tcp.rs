@@ -1,13 +1,15 @@
 //! The TCP check.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use stillme_rollback_core::{Result, Run, Verdict, Verifier};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::address::AddressPolicy;
 use crate::cadence::Cadence;
@@ -15,7 +17,8 @@ use crate::probe::{Probe, Sight, says_nothing_of_the_service, watch};
 use crate::resolve::{Resolver, SystemResolver, vetted};
 use crate::url::Endpoint;
 
-/// Connects until it can decide, as [`Cadence`] says. A connection within the timeout is good.
+/// Connects until it can decide, as [`Cadence`] says. A connection to one of
+/// the host's addresses within the timeout is good.
 ///
 /// That is weak: the kernel accepts for a process that hangs, and a proxy in front of the service,
 /// such as the one an engine puts before a published port, accepts for a process that is gone.
@@ -111,19 +114,30 @@ impl Probe for TcpCheck {
             Ok(addresses) => addresses,
             Err(sight) => return sight,
         };
-        let port = self.endpoint.port();
-        let addresses: Vec<_> = addresses
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip, port))
-            .collect();
-        match TcpStream::connect(&*addresses).await {
-            Ok(_) => Sight::Good(String::from("connected")),
+        match connect_any(addresses, self.endpoint.port()).await {
+            Ok(()) => Sight::Good(String::from("connected")),
             Err(error) if says_nothing_of_the_service(&error) => {
                 Sight::Blind(format!("can't connect from here: {error}"))
             }
             Err(error) => Sight::Bad(format!("can't connect: {error}")),
         }
     }
+}
+
+/// Connects to all at once until one answers: one that swallows packets must not hide the others.
+async fn connect_any(addresses: Vec<IpAddr>, port: u16) -> io::Result<()> {
+    let mut attempts = JoinSet::new();
+    for ip in addresses {
+        attempts.spawn(TcpStream::connect(SocketAddr::new(ip, port)));
+    }
+    let mut last = io::Error::other("no address answered");
+    while let Some(Ok(attempt)) = attempts.join_next().await {
+        match attempt {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 #[async_trait]

@@ -75,12 +75,8 @@ pub(crate) const MAX_LENGTH: usize = 2048;
 
 impl From<InvalidUrl> for Error {
     fn from(invalid: InvalidUrl) -> Self {
-        Self::new(
-            ErrorKind::InvalidInput,
-            "read health address",
-            invalid.to_string(),
-        )
-        .with_hint("nothing was touched; give an address such as http://127.0.0.1:8080/healthz")
+        Self::new(ErrorKind::InvalidInput, "read health address", invalid.to_string())
+            .with_hint("nothing was touched; give an address such as http://127.0.0.1:8080/healthz")
     }
 }
 

@@ -89,10 +89,8 @@ fn what_is_allowed_for_a_check_is_allowed_and_nothing_else() {
     assert_eq!(judged(&policy, "169.254.20.10"), '.');
     assert_eq!(judged(&policy, "169.254.20.11"), 'm');
     assert_eq!(judged(&policy, "::ffff:169.254.20.10"), 'm');
-    let (own, other) = (
-        Host::parse("metadata.google.internal").unwrap(),
-        Host::parse("web.internal").unwrap(),
-    );
+    let (own, other) =
+        (Host::parse("metadata.google.internal").unwrap(), Host::parse("web.internal").unwrap());
     let metadata = vec![ip("169.254.169.254")];
     assert_eq!(policy.filter(&own, metadata.clone()), Ok(metadata.clone()));
     assert!(policy.filter(&other, metadata).is_err());
@@ -105,9 +103,6 @@ fn of_several_addresses_only_the_good_ones_stay() {
     let mixed = vec![ip("169.254.169.254"), ip("10.0.0.7"), ip("fe80::1")];
     assert_eq!(policy.filter(&host, mixed), Ok(vec![ip("10.0.0.7")]));
     let bad = vec![ip("169.254.169.254"), ip("fe80::1")];
-    assert_eq!(
-        policy.filter(&host, bad),
-        Err(Denied::Metadata(ip("169.254.169.254")))
-    );
+    assert_eq!(policy.filter(&host, bad), Err(Denied::Metadata(ip("169.254.169.254"))));
     assert_eq!(policy.filter(&host, vec![]), Ok(vec![]));
 }

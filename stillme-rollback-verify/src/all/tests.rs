@@ -39,9 +39,7 @@ async fn verdict_of(fakes: &[Fake]) -> (Verdict, u64) {
     let all = fakes
         .iter()
         .enumerate()
-        .fold(All::new(), |all, (index, fake)| {
-            all.with(format!("part {index}"), *fake)
-        });
+        .fold(All::new(), |all, (index, fake)| all.with(format!("part {index}"), *fake));
     let begun = Instant::now();
     let verdict = all.verify(&run(), Duration::from_secs(60)).await.unwrap();
     (verdict, begun.elapsed().as_secs())
@@ -54,11 +52,7 @@ async fn they_run_at_once_and_the_worst_decides() {
     for (fakes, outcome, took) in [
         (vec![], Inconclusive, 0),
         (vec![After(5, Pass), After(7, Pass)], Pass, 7),
-        (
-            vec![After(5, Pass), After(7, Inconclusive)],
-            Inconclusive,
-            7,
-        ),
+        (vec![After(5, Pass), After(7, Inconclusive)], Inconclusive, 7),
         (vec![After(5, Pass), Untold], Inconclusive, 5),
         (vec![After(5, Pass), Panics], Inconclusive, 5),
         (vec![After(5, Pass), Never], Inconclusive, 59),

@@ -73,10 +73,7 @@ impl Expectation {
     /// The same expectation with one more field of the JSON body.
     #[must_use]
     pub fn json(mut self, pointer: impl Into<String>, equals: Value) -> Self {
-        self.json.push(JsonField {
-            pointer: pointer.into(),
-            equals,
-        });
+        self.json.push(JsonField { pointer: pointer.into(), equals });
         self
     }
 
@@ -110,9 +107,7 @@ impl Expectation {
 
     /// Whether a status was asked for by its number.
     pub(crate) fn names_status(&self, status: u16) -> bool {
-        self.status
-            .as_ref()
-            .is_some_and(|statuses| statuses.contains(status))
+        self.status.as_ref().is_some_and(|statuses| statuses.contains(status))
     }
 
     /// Judges an answer that is no redirect to follow: what was good, or what was not. Neither holds
@@ -149,17 +144,11 @@ impl Expectation {
             return Ok(());
         };
         let body = answer.body.expose();
-        if body
-            .windows(text.len())
-            .any(|window| window == text.as_bytes())
-        {
+        if body.windows(text.len()).any(|window| window == text.as_bytes()) {
             return Ok(());
         }
         Err(if answer.is_cut {
-            format!(
-                "the first {} KiB of the body do not hold the expected text",
-                body.len() / 1024
-            )
+            format!("the first {} KiB of the body do not hold the expected text", body.len() / 1024)
         } else {
             String::from("the body does not hold the expected text")
         })
@@ -196,10 +185,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 fn is_pointer(text: &str) -> bool {
-    let escapes = text
-        .split('~')
-        .skip(1)
-        .all(|after| after.starts_with(['0', '1']));
+    let escapes = text.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
     escapes && (text.is_empty() || text.starts_with('/'))
 }
 
@@ -248,9 +234,7 @@ impl FromStr for Statuses {
 
 fn number(text: &str) -> Option<u16> {
     let digits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|status| digits && (100..600).contains(status))
+    text.parse().ok().filter(|status| digits && (100..600).contains(status))
 }
 
 impl TryFrom<String> for Statuses {

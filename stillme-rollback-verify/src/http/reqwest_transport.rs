@@ -80,10 +80,7 @@ impl ReqwestTransport {
         }
         let client = self
             .settings(scheme)
-            .dns_resolver(Pins {
-                host: host.clone(),
-                addresses: request.addresses.clone(),
-            })
+            .dns_resolver(Pins { host: host.clone(), addresses: request.addresses.clone() })
             .build()
             .map_err(|error| NoAnswer::OnThisSide(describe(&error)))?;
         *last = Some(Pinned {
@@ -116,9 +113,7 @@ impl ReqwestTransport {
         match scheme {
             // Plain text needs no roots, and a machine without any can still check it.
             Scheme::Http => settings.tls_certs_only([]),
-            Scheme::Https => settings
-                .https_only(true)
-                .tls_certs_merge(self.roots.iter().cloned()),
+            Scheme::Https => settings.https_only(true).tls_certs_merge(self.roots.iter().cloned()),
         }
     }
 
@@ -141,12 +136,8 @@ impl HttpTransport for ReqwestTransport {
                 "not asked: {ip} is not among the addresses to connect to"
             )));
         }
-        let response = self
-            .client(&request)?
-            .get(request.url.expose())
-            .send()
-            .await
-            .map_err(no_answer)?;
+        let response =
+            self.client(&request)?.get(request.url.expose()).send().await.map_err(no_answer)?;
         read(response, request.body_cap).await
     }
 }
@@ -170,9 +161,7 @@ async fn read(mut response: reqwest::Response, cap: usize) -> Result<HttpAnswer,
 
 fn location(headers: &HeaderMap) -> Option<Secret<String>> {
     let value = headers.get(LOCATION)?;
-    Some(Secret::new(
-        String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    ))
+    Some(Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()))
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {

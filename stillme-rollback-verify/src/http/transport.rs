@@ -41,11 +41,7 @@ pub struct HttpRequest {
 impl HttpRequest {
     /// A request for `url`, to be sent to one of `addresses`.
     pub fn new(url: HealthUrl, addresses: Vec<IpAddr>, body_cap: usize) -> Self {
-        Self {
-            url,
-            addresses,
-            body_cap,
-        }
+        Self { url, addresses, body_cap }
     }
 }
 

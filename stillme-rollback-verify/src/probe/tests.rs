@@ -16,9 +16,7 @@ impl Scripted {
     fn new(tries: &[(u64, bool)]) -> Self {
         let mut tries = tries.to_vec();
         tries.reverse();
-        Self {
-            tries: Mutex::new(tries),
-        }
+        Self { tries: Mutex::new(tries) }
     }
 }
 
@@ -74,12 +72,7 @@ async fn a_slow_try_delays_the_next_and_never_overlaps_it() {
 async fn a_try_over_its_limit_is_bad() {
     let (check, took) = watched(&[(1001, true)], 5_000).await;
     assert_eq!(check.outcome, Outcome::Fail);
-    assert!(
-        check
-            .evidence
-            .ends_with("last bad: no whole answer within 1000 ms"),
-        "{check}"
-    );
+    assert!(check.evidence.ends_with("last bad: no whole answer within 1000 ms"), "{check}");
     assert!(took >= 4_000);
 }
 
@@ -107,13 +100,7 @@ async fn without_time_nothing_is_tried() {
 
 #[test]
 fn errors_of_this_machine_are_told_from_the_services() {
-    for (code, local) in [
-        (24, true),
-        (12, true),
-        (111, false),
-        (113, false),
-        (99, false),
-    ] {
+    for (code, local) in [(24, true), (12, true), (111, false), (113, false), (99, false)] {
         let bare = io::Error::from_raw_os_error(code);
         assert_eq!(says_nothing_of_the_service(&bare), local, "{code}");
         let wrapped = stillme_rollback_core::Error::new(

@@ -26,9 +26,7 @@ async fn a_name_that_is_gone_is_bad_and_a_denied_address_says_nothing() {
     let out_of_files = outcome(|| Err(io::Error::from_raw_os_error(24))).await;
     assert!(matches!(out_of_files, Err(Sight::Blind(_))));
     let rebound = outcome(|| Ok(vec![[169, 254, 169, 254].into()])).await;
-    let Err(Sight::Blind(why)) = rebound else {
-        panic!("{rebound:?}")
-    };
+    let Err(Sight::Blind(why)) = rebound else { panic!("{rebound:?}") };
     assert!(why.starts_with("not asked: 169.254.169.254"), "{why}");
 }
 

@@ -12,12 +12,7 @@ fn http(url: &str) -> HttpCheck {
                 .containing("ready")
                 .json("/status", json!("up")),
         )
-        .cadence(
-            Cadence::default()
-                .successes(5)
-                .interval(Duration::from_millis(250))
-                .fail_after(4),
-        )
+        .cadence(Cadence::default().successes(5).interval(Duration::from_millis(250)).fail_after(4))
         .policy(AddressPolicy::default().allow(Host::parse("169.254.20.10").unwrap()))
         .build()
         .unwrap()
@@ -40,9 +35,7 @@ fn a_check_comes_back_from_its_spec_as_it_was() {
 
 #[test]
 fn the_arguments_are_stable() {
-    let plain = HttpCheck::builder(HealthUrl::parse("http://web/h").unwrap())
-        .build()
-        .unwrap();
+    let plain = HttpCheck::builder(HealthUrl::parse("http://web/h").unwrap()).build().unwrap();
     let cadence = json!({
         "successes": 3, "interval_ms": 500, "timeout_ms": 1000, "boot_grace_ms": 30000
     });
@@ -92,11 +85,7 @@ fn a_query_is_in_no_plan_and_has_to_be_given_again() {
 
     let given = |text: &str| SpecReader::new().url(HealthUrl::parse(text).unwrap());
     assert!(given(url).read(&spec).is_ok());
-    for other in [
-        "http://web/h",
-        "http://web/other?token=x",
-        "http://evil/h?token=x",
-    ] {
+    for other in ["http://web/h", "http://web/other?token=x", "http://evil/h?token=x"] {
         assert!(given(other).read(&spec).is_err(), "{other}");
     }
 }
@@ -106,13 +95,14 @@ fn unknown_kinds_are_named() {
     let specs = [
         http("http://web/h").spec(),
         CheckSpec::new("grpc", "t", json!({})),
+        CheckSpec::new("grpc", "t", json!({})),
         CheckSpec::new("exec\u{1b}", "t", json!({})),
     ];
     let error = verifier_from(&specs).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(
         error.to_string(),
-        "build checks of plan: no check of kind `grpc`, `exec\\u{1b}` is known here; \
+        "build checks of plan: no check of kind `exec\\u{1b}`, `grpc` is known here; \
          nothing was touched; known are http and tcp"
     );
     assert!(verifier_from(&specs[..1]).is_ok());
@@ -140,20 +130,12 @@ fn what_this_version_does_not_know_is_refused_not_left_out() {
 #[test]
 fn a_plan_that_was_tampered_with_gets_no_further_than_an_operator() {
     for (place, value, kind) in [
-        (
-            "/url",
-            json!("http://169.254.169.254/"),
-            ErrorKind::PermissionDenied,
-        ),
+        ("/url", json!("http://169.254.169.254/"), ErrorKind::PermissionDenied),
         ("/url", json!("file:///etc/passwd"), ErrorKind::InvalidInput),
         ("/url", json!(7), ErrorKind::UnknownFormat),
         ("/cadence/successes", json!(0), ErrorKind::InvalidInput),
         ("/cadence/interval_ms", json!(0), ErrorKind::InvalidInput),
-        (
-            "/cadence/timeout_ms",
-            json!(u64::MAX),
-            ErrorKind::InvalidInput,
-        ),
+        ("/cadence/timeout_ms", json!(u64::MAX), ErrorKind::InvalidInput),
         ("/cadence/successes", json!(-1), ErrorKind::UnknownFormat),
         ("/expect/status", json!("2xx"), ErrorKind::UnknownFormat),
         ("/expect/containing", json!(""), ErrorKind::InvalidInput),

@@ -83,10 +83,7 @@ fn one_success_can_be_enough() {
 fn the_evidence_tells_the_story() {
     for (tries, evidence) in [
         ("ggg", "200 in 1 ms; 3 good in a row"),
-        (
-            "bbggg",
-            "200 in 1 ms; 3 good in a row after 2 bad while it came up",
-        ),
+        ("bbggg", "200 in 1 ms; 3 good in a row after 2 bad while it came up"),
         (
             "gbggg",
             "200 in 1 ms; 3 good in a row; but 1 of 5 went bad before, so this proves little",
@@ -100,20 +97,10 @@ fn the_evidence_tells_the_story() {
             "bgg",
             "time ran out after 3.0 s with 2 good in a row of 3 needed, after 1 bad while it came up",
         ),
-        (
-            "gg",
-            "time ran out after 2.0 s with 2 good in a row of 3 needed",
-        ),
-        (
-            "??",
-            "nothing seen of the service; 2 tries told nothing: out of files",
-        ),
+        ("gg", "time ran out after 2.0 s with 2 good in a row of 3 needed"),
+        ("??", "nothing seen of the service; 2 tries told nothing: out of files"),
         ("", "no try could be finished in 0.0 s"),
     ] {
-        assert_eq!(
-            play(Cadence::default(), tries).0.evidence,
-            evidence,
-            "{tries:?}"
-        );
+        assert_eq!(play(Cadence::default(), tries).0.evidence, evidence, "{tries:?}");
     }
 }

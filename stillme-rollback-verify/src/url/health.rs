@@ -79,22 +79,13 @@ impl HealthUrl {
         if !agrees(&url, scheme, &host, port) {
             return Err(InvalidUrl::Disputed);
         }
-        Ok(Self {
-            url: Secret::new(url),
-            scheme,
-            host,
-            port,
-        })
+        Ok(Self { url: Secret::new(url), scheme, host, port })
     }
 
     /// The URL that a `Location` header leads to from here. A fragment is dropped, as browsers do.
     pub(crate) fn join(&self, location: &str) -> Result<Self, InvalidUrl> {
         check_characters(location)?;
-        let mut url = self
-            .url
-            .expose()
-            .join(location)
-            .map_err(|_| InvalidUrl::Disputed)?;
+        let mut url = self.url.expose().join(location).map_err(|_| InvalidUrl::Disputed)?;
         url.set_fragment(None);
         Self::parse(url.as_str())
     }
@@ -148,7 +139,8 @@ impl HealthUrl {
     }
 }
 
-/// Whether the URL standard's algorithm reads the same server.
+/// Whether the URL standard's algorithm reads the same server. No input is known for which it does not;
+/// the request is built by that algorithm, so nothing else may be judged here.
 fn agrees(url: &Url, scheme: Scheme, host: &Host, port: u16) -> bool {
     let read = url.host().map(|host| match host {
         ::url::Host::Domain(name) => Host::Name(name.to_owned()),

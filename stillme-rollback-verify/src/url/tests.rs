@@ -4,37 +4,17 @@ use super::*;
 fn honest_urls_are_read() {
     for (text, host, port, shown) in [
         ("http://localhost", "localhost", 80, "http://localhost/"),
-        (
-            "HTTP://LocalHost:8080/",
-            "localhost",
-            8080,
-            "http://localhost:8080/",
-        ),
+        ("HTTP://LocalHost:8080/", "localhost", 8080, "http://localhost:8080/"),
         (
             "https://web.example.org/healthz",
             "web.example.org",
             443,
             "https://web.example.org/healthz",
         ),
-        (
-            "http://127.0.0.1:8080/healthz",
-            "127.0.0.1",
-            8080,
-            "http://127.0.0.1:8080/healthz",
-        ),
-        (
-            "http://[::1]:8080/healthz",
-            "[::1]",
-            8080,
-            "http://[::1]:8080/healthz",
-        ),
+        ("http://127.0.0.1:8080/healthz", "127.0.0.1", 8080, "http://127.0.0.1:8080/healthz"),
+        ("http://[::1]:8080/healthz", "[::1]", 8080, "http://[::1]:8080/healthz"),
         ("http://[0:0::1]/", "[::1]", 80, "http://[::1]/"),
-        (
-            "http://my_app-1:80/a/../b",
-            "my_app-1",
-            80,
-            "http://my_app-1/b",
-        ),
+        ("http://my_app-1:80/a/../b", "my_app-1", 80, "http://my_app-1/b"),
         (
             "http://xn--mnchen-3ya.example/",
             "xn--mnchen-3ya.example",
@@ -43,20 +23,11 @@ fn honest_urls_are_read() {
         ),
         ("http://web/a%20b", "web", 80, "http://web/a%20b"),
         ("http://web/a@b", "web", 80, "http://web/a@b"),
-        (
-            "http://web?a=b&t0p&c=",
-            "web",
-            80,
-            "http://web/?a=***&***&c=***",
-        ),
+        ("http://web?a=b&t0p&c=", "web", 80, "http://web/?a=***&***&c=***"),
         ("http://1a.example/", "1a.example", 80, "http://1a.example/"),
     ] {
         let url = HealthUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
-        assert_eq!(
-            (url.host().to_string().as_str(), url.port()),
-            (host, port),
-            "{text}"
-        );
+        assert_eq!((url.host().to_string().as_str(), url.port()), (host, port), "{text}");
         assert_eq!(url.to_string(), shown, "{text}");
     }
 }

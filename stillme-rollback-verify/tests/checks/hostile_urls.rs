@@ -145,29 +145,14 @@ fn every_hostile_url_has_its_refusal() {
     .into_iter()
     .map(|(text, invalid)| (text, Refusal::Invalid(invalid)))
     .chain([
-        (
-            "http://169.254.169.254/latest/meta-data/",
-            metadata("169.254.169.254"),
-        ),
-        (
-            "http://169.254.170.2/v2/credentials",
-            metadata("169.254.170.2"),
-        ),
+        ("http://169.254.169.254/latest/meta-data/", metadata("169.254.169.254")),
+        ("http://169.254.170.2/v2/credentials", metadata("169.254.170.2")),
         ("http://100.100.100.200/", metadata("100.100.100.200")),
         ("https://[fd00:ec2::254]/", metadata("fd00:ec2::254")),
         ("http://[fe80::1]/", metadata("fe80::1")),
-        (
-            "http://[::ffff:169.254.169.254]/",
-            metadata("::ffff:169.254.169.254"),
-        ),
-        (
-            "http://[::ffff:a9fe:a9fe]/",
-            metadata("::ffff:169.254.169.254"),
-        ),
-        (
-            "http://[64:ff9b::a9fe:a9fe]/",
-            metadata("64:ff9b::a9fe:a9fe"),
-        ),
+        ("http://[::ffff:169.254.169.254]/", metadata("::ffff:169.254.169.254")),
+        ("http://[::ffff:a9fe:a9fe]/", metadata("::ffff:169.254.169.254")),
+        ("http://[64:ff9b::a9fe:a9fe]/", metadata("64:ff9b::a9fe:a9fe")),
         (
             "http://255.255.255.255/",
             Refusal::Denied(Denied::NoUnicast([255, 255, 255, 255].into())),
@@ -194,10 +179,7 @@ fn a_refusal_becomes_the_projects_error_and_repeats_nothing() {
         ("ftp://ops:c4nary@web/", ErrorKind::InvalidInput),
         ("http://web\n/c4nary", ErrorKind::InvalidInput),
         ("http://c4nary..web/", ErrorKind::InvalidInput),
-        (
-            "http://169.254.169.254/c4nary?c4nary",
-            ErrorKind::PermissionDenied,
-        ),
+        ("http://169.254.169.254/c4nary?c4nary", ErrorKind::PermissionDenied),
     ] {
         let error = HealthUrl::parse(text)
             .map_err(Error::from)

@@ -64,8 +64,7 @@ impl Reply {
 
     pub(crate) fn endlessly(mut self, bytes: impl AsRef<[u8]>, pause_millis: u64) -> Self {
         let pause = Duration::from_millis(pause_millis);
-        self.steps
-            .push(Step::Endlessly(bytes.as_ref().to_vec(), pause));
+        self.steps.push(Step::Endlessly(bytes.as_ref().to_vec(), pause));
         self
     }
 
@@ -127,11 +126,7 @@ impl Server {
                 });
             }
         });
-        Self {
-            address,
-            requests,
-            task,
-        }
+        Self { address, requests, task }
     }
 
     /// Answers every request in the same way.

@@ -48,11 +48,7 @@ impl TlsServer {
                 });
             }
         });
-        Self {
-            port,
-            pem: cert.pem(),
-            task,
-        }
+        Self { port, pem: cert.pem(), task }
     }
 
     /// The verdict on it, from who trusts the system's roots and perhaps one more certificate.
@@ -69,7 +65,7 @@ impl TlsServer {
             .transport(Arc::new(transport))
             .build()
             .unwrap();
-        verdict(&check, 10_000).await
+        verdict(&check, 20_000).await
     }
 }
 

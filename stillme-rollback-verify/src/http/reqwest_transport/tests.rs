@@ -15,15 +15,8 @@ async fn a_literal_address_that_was_not_judged_is_not_asked() {
 
 #[tokio::test]
 async fn pins_answer_for_their_host_alone() {
-    let pins = Pins {
-        host: Host::parse("web").unwrap(),
-        addresses: vec![[10, 0, 0, 7].into()],
-    };
-    let own: Vec<_> = pins
-        .resolve("web".parse().unwrap())
-        .await
-        .unwrap()
-        .collect();
+    let pins = Pins { host: Host::parse("web").unwrap(), addresses: vec![[10, 0, 0, 7].into()] };
+    let own: Vec<_> = pins.resolve("web".parse().unwrap()).await.unwrap().collect();
     assert_eq!(own, ["10.0.0.7:0".parse().unwrap()]);
     assert!(pins.resolve("evil".parse().unwrap()).await.is_err());
 }
@@ -35,13 +28,9 @@ fn a_client_is_kept_while_its_server_stays_the_same() {
         let last = transport.last.lock().unwrap();
         last.as_ref().map(|pinned| pinned.addresses.clone())
     };
-    transport
-        .client(&request("http://web/a", &[[10, 0, 0, 7]]))
-        .unwrap();
+    transport.client(&request("http://web/a", &[[10, 0, 0, 7]])).unwrap();
     assert_eq!(pinned(&transport), Some(vec![[10, 0, 0, 7].into()]));
-    transport
-        .client(&request("http://web/b", &[[10, 0, 0, 8]]))
-        .unwrap();
+    transport.client(&request("http://web/b", &[[10, 0, 0, 8]])).unwrap();
     assert_eq!(pinned(&transport), Some(vec![[10, 0, 0, 8].into()]));
 }
 
