@@ -17,6 +17,7 @@ mod printable;
 mod random;
 mod reach;
 mod redact;
+mod slug;
 mod step;
 mod strategy;
 mod target;
@@ -29,6 +30,9 @@ pub mod lease;
 #[cfg(feature = "mock")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mock")))]
 pub mod mock;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::end::EndState;

@@ -5,8 +5,12 @@
 //! sync the journal is poisoned: nothing more is written, nothing more is done. **J5** what this
 //! version does not know is refused, not skipped.
 
+mod codec;
 mod progress;
 mod record;
+mod rfc3339;
+mod scan;
+mod shorten;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,8 +21,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::id::RunId;
 
+pub use self::codec::{Chain, FORMAT, Flaw, MAX_FIRST_LINE, MAX_LINE};
 pub use self::progress::{Progress, StepProgress};
 pub use self::record::{Direction, Entry, ErrorNote, Record, StepOutcome};
+pub use self::scan::MAX_FILE;
 
 /// Keeps the records of runs.
 ///

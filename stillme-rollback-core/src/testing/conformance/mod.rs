@@ -1,0 +1,5 @@
+//! Suites that tell whether an implementation keeps its trait's contract.
+//!
+//! Each one panics with what was expected and what was seen, so call it from a test.
+
+pub(crate) mod sample;
