@@ -6,6 +6,7 @@
 //! version does not know is refused, not skipped.
 
 mod codec;
+mod file;
 mod progress;
 mod record;
 mod rfc3339;
@@ -22,6 +23,7 @@ use crate::error::Result;
 use crate::id::RunId;
 
 pub use self::codec::{Chain, FORMAT, Flaw, MAX_FIRST_LINE, MAX_LINE};
+pub use self::file::{FileJournal, default_journal_dir};
 pub use self::progress::{Progress, StepProgress};
 pub use self::record::{Direction, Entry, ErrorNote, Record, StepOutcome};
 pub use self::scan::MAX_FILE;
@@ -34,6 +36,8 @@ pub use self::scan::MAX_FILE;
 /// - After an error from `append` that is not [`Retry`](crate::Disposition::Retry), every later
 ///   `append` of that run fails as well, until it is opened again.
 /// - `open` takes the run for writing: at most one holder at a time (`Held` otherwise).
+/// - A request to give up stays until the holder lets go with `close`, so that a holder which died
+///   before it saw the request does not lose it for the next one.
 /// - `load` and `list` work while somebody else writes, and see at least what was durable before.
 /// - A torn last record is dropped and a [`TailRepaired`](Entry::TailRepaired) written by `open`;
 ///   damage before good records is `Corrupt` and names the place.
@@ -81,9 +85,25 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// Stores a file of evidence beside a run's records, readable by its owner alone.
     ///
+    /// The same name again replaces it, as a resumed run may not know that it was stored before.
+    ///
     /// # Errors
-    /// `Journal` if it can't be stored; the run goes on without it.
+    /// `InvalidInput` for a name that is more than a name, `NotFound`, `Journal` if it can't be stored;
+    /// the run goes on without it.
     async fn attach(&self, run: RunId, name: &str, content: &[u8]) -> Result<Attachment>;
+
+    /// Asks whoever goes on with the run to give it up at its next step, now or when it is resumed.
+    /// A later request replaces an earlier one. `who` is for people, and is cut when it is long.
+    ///
+    /// # Errors
+    /// `NotFound`, `Journal`.
+    async fn request_abort(&self, run: RunId, who: &str) -> Result<()>;
+
+    /// Who asked for the run to be given up, if somebody did. Cheap: the holder asks before each step.
+    ///
+    /// # Errors
+    /// `NotFound`, `Journal`.
+    async fn abort_requested(&self, run: RunId) -> Result<Option<String>>;
 }
 
 /// Where a file of evidence is.
