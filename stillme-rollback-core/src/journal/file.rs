@@ -14,16 +14,13 @@ use async_trait::async_trait;
 use self::disk::{Disk, LocalDisk};
 use self::folder::{Folder, failed};
 use self::log::Log;
-use super::scan::MAX_FILE;
-use super::{Attachment, Journal, Record};
+use super::scan::{MAX_FILE, Scan};
+use super::{Attachment, Journal, MAX_REQUEST, Record};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
 
 pub use self::folder::default_journal_dir;
-
-/// How much of a request to give up is kept: a name and a reason.
-const MAX_REQUEST: usize = 512;
 
 /// A journal in a folder of this machine.
 ///
@@ -212,6 +209,14 @@ fn read(folder: &Folder, path: &Path) -> Result<Vec<u8>> {
         .disk
         .read(path, MAX_FILE + 1)
         .map_err(|error| failed("read", path, error))
+}
+
+/// Reads a run's file by its path, wherever it is.
+pub(super) fn read_run(run: RunId, path: &Path) -> Result<Scan> {
+    let bytes = LocalDisk::default()
+        .read(path, MAX_FILE + 1)
+        .map_err(|error| failed("read", path, error))?;
+    log::scan(run, path, &bytes)
 }
 
 fn remove_if_there(disk: &dyn Disk, path: &Path) -> Result<()> {

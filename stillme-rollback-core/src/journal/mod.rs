@@ -5,28 +5,34 @@
 //! sync the journal is poisoned: nothing more is written, nothing more is done. **J5** what this
 //! version does not know is refused, not skipped.
 
+mod attachment;
 mod codec;
 mod file;
+mod memory;
 mod progress;
 mod record;
 mod rfc3339;
 mod scan;
 mod shorten;
+mod timeline;
+mod verify;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::id::RunId;
 
+pub use self::attachment::Attachment;
 pub use self::codec::{Chain, FORMAT, Flaw, MAX_FIRST_LINE, MAX_LINE};
 pub use self::file::{FileJournal, default_journal_dir};
+pub use self::memory::{AppendFault, MemoryJournal};
 pub use self::progress::{Progress, StepProgress};
 pub use self::record::{Direction, Entry, ErrorNote, Record, StepOutcome};
 pub use self::scan::MAX_FILE;
+pub use self::timeline::Timeline;
+pub use self::verify::{Verification, verify};
 
 /// Keeps the records of runs.
 ///
@@ -106,29 +112,5 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     async fn abort_requested(&self, run: RunId) -> Result<Option<String>>;
 }
 
-/// Where a file of evidence is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Attachment {
-    /// Its name.
-    pub name: String,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// Its SHA-256.
-    pub sha256: String,
-    /// Its path, if it is a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-}
-
-impl Attachment {
-    /// An attachment of this name and content, without a path.
-    pub fn of(name: impl Into<String>, content: &[u8]) -> Self {
-        Self {
-            name: name.into(),
-            bytes: content.len() as u64,
-            sha256: crate::Fingerprint::of_bytes(content).as_str().to_owned(),
-            path: None,
-        }
-    }
-}
+/// How much of a request to give up is kept: a name and a reason.
+const MAX_REQUEST: usize = 512;

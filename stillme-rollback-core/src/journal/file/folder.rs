@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::disk::{Disk, NodeKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
+use crate::journal::attachment::check_name;
 use crate::printable::Printable;
 use crate::slug::slug;
 use crate::target::Target;
@@ -259,26 +260,6 @@ pub fn default_journal_dir(
         "neither XDG_STATE_HOME nor HOME is an absolute path",
     )
     .with_hint("nothing was touched; name a folder with --journal-dir"))
-}
-
-/// A name that is nothing but a name, and that no shell or terminal takes for something else.
-fn check_name(name: &str) -> Result<()> {
-    let fits = (1..=100).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if fits {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        "store evidence",
-        format!(
-            "`{}` is not 1 to 100 ASCII letters, digits and `. _ -` after a letter or digit",
-            Printable(name)
-        ),
-    ))
 }
 
 pub(super) fn parent(path: &Path) -> &Path {

@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::journal::{Direction, Entry, ErrorNote, Record, StepOutcome};
 use crate::{
-    Action, Condition, Facts, Phase, Plan, Release, RunId, Step, StepId, StepKind, Target, Undo,
-    Version,
+    Action, Condition, Facts, Phase, Plan, Release, Step, StepId, StepKind, Target, Undo, Version,
 };
 
 #[expect(clippy::expect_used, reason = "the names below are fixed and fit")]
@@ -91,7 +90,8 @@ pub(crate) fn record(seq: u64, entry: Entry) -> Record {
 }
 
 /// The identity of a run, as many as there are numbers: the higher the number, the later.
-pub(crate) fn run(number: u64) -> RunId {
+#[cfg(test)]
+pub(crate) fn run(number: u64) -> crate::RunId {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_442_709_123 + number);
-    RunId::from_parts(at, 0x0123_4567_89ab_cdef_0123)
+    crate::RunId::from_parts(at, 0x0123_4567_89ab_cdef_0123)
 }
