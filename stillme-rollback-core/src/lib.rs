@@ -17,6 +17,7 @@ mod printable;
 mod random;
 mod reach;
 mod redact;
+mod slug;
 mod step;
 mod strategy;
 mod target;

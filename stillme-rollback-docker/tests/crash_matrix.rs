@@ -46,7 +46,8 @@ fn timed(what: &str, matrix: &CrashMatrix<DockerModel>) -> MatrixReport {
 
 #[test]
 fn crashes_alone() {
-    timed("crashes alone", &matrix(DockerModel::with_service("web")).without_faults()).assert_clean();
+    timed("crashes alone", &matrix(DockerModel::with_service("web")).without_faults())
+        .assert_clean();
 }
 
 #[test]

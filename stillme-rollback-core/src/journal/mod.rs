@@ -5,20 +5,34 @@
 //! sync the journal is poisoned: nothing more is written, nothing more is done. **J5** what this
 //! version does not know is refused, not skipped.
 
+mod attachment;
+mod codec;
+mod file;
+mod memory;
 mod progress;
 mod record;
+mod rfc3339;
+mod scan;
+mod shorten;
+mod timeline;
+mod verify;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::id::RunId;
 
+pub use self::attachment::Attachment;
+pub use self::codec::{Chain, FORMAT, Flaw, MAX_FIRST_LINE, MAX_LINE};
+pub use self::file::{FileJournal, default_journal_dir};
+pub use self::memory::{AppendFault, MemoryJournal};
 pub use self::progress::{Progress, StepProgress};
 pub use self::record::{Direction, Entry, ErrorNote, Record, StepOutcome};
+pub use self::scan::MAX_FILE;
+pub use self::timeline::Timeline;
+pub use self::verify::{Verification, verify};
 
 /// Keeps the records of runs.
 ///
@@ -28,6 +42,8 @@ pub use self::record::{Direction, Entry, ErrorNote, Record, StepOutcome};
 /// - After an error from `append` that is not [`Retry`](crate::Disposition::Retry), every later
 ///   `append` of that run fails as well, until it is opened again.
 /// - `open` takes the run for writing: at most one holder at a time (`Held` otherwise).
+/// - A request to give up stays until the holder lets go with `close`, so that a holder which died
+///   before it saw the request does not lose it for the next one.
 /// - `load` and `list` work while somebody else writes, and see at least what was durable before.
 /// - A torn last record is dropped and a [`TailRepaired`](Entry::TailRepaired) written by `open`;
 ///   damage before good records is `Corrupt` and names the place.
@@ -75,46 +91,26 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// Stores a file of evidence beside a run's records, readable by its owner alone.
     ///
+    /// The same name again replaces it, as a resumed run may not know that it was stored before.
+    ///
     /// # Errors
-    /// `Journal` if it can't be stored; the run goes on without it.
+    /// `InvalidInput` for a name that is more than a name, `NotFound`, `Journal` if it can't be stored;
+    /// the run goes on without it.
     async fn attach(&self, run: RunId, name: &str, content: &[u8]) -> Result<Attachment>;
 
-    /// Leaves a request for whoever holds the run to give it up.
+    /// Asks whoever goes on with the run to give it up at its next step, now or when it is resumed.
+    /// A later request replaces an earlier one. `who` is for people, and is cut when it is long.
     ///
     /// # Errors
     /// `NotFound`, `Journal`.
     async fn request_abort(&self, run: RunId, who: &str) -> Result<()>;
 
-    /// Who asked to give the run up, if somebody did since it was opened last.
+    /// Who asked for the run to be given up, if somebody did. Cheap: the holder asks before each step.
     ///
     /// # Errors
-    /// `Journal` if it can't be read.
+    /// `NotFound`, `Journal`.
     async fn abort_requested(&self, run: RunId) -> Result<Option<String>>;
 }
 
-/// Where a file of evidence is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Attachment {
-    /// Its name.
-    pub name: String,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// Its SHA-256.
-    pub sha256: String,
-    /// Its path, if it is a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-}
-
-impl Attachment {
-    /// An attachment of this name and content, without a path.
-    pub fn of(name: impl Into<String>, content: &[u8]) -> Self {
-        Self {
-            name: name.into(),
-            bytes: content.len() as u64,
-            sha256: crate::Fingerprint::of_bytes(content).as_str().to_owned(),
-            path: None,
-        }
-    }
-}
+/// How much of a request to give up is kept: a name and a reason.
+const MAX_REQUEST: usize = 512;

@@ -15,15 +15,17 @@ use crate::plan::Plan;
 use crate::verdict::Verdict;
 
 /// One record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// It is written as it is here, and read by [`Chain::read`](super::Chain::read) alone, which checks it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Record {
     /// Its number within the run, from 0.
     pub seq: u64,
     /// Which life of the run wrote it: 1, and one more for each resume.
     pub epoch: u32,
-    /// When, for people. Decisions never read it.
-    #[serde(with = "epoch_millis", rename = "ts")]
+    /// When, for people, in whole milliseconds. Decisions never read it.
+    #[serde(serialize_with = "super::rfc3339::serialize", rename = "ts")]
     pub at: SystemTime,
     /// Milliseconds since this life of the run began, monotonic. For people as well.
     pub elapsed_ms: u64,
@@ -33,9 +35,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record.
+    /// A record. What `at` has beyond whole milliseconds is dropped, as it would be on disk.
     pub fn new(seq: u64, epoch: u32, at: SystemTime, elapsed_ms: u64, entry: Entry) -> Self {
-        Self { seq, epoch, at, elapsed_ms, entry }
+        Self { seq, epoch, at: super::rfc3339::to_millis(at), elapsed_ms, entry }
     }
 }
 
@@ -51,7 +53,9 @@ pub enum Direction {
 
 /// What a record says. An entry that this version does not know is an error, never skipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+// Tag before content: serde reads this without a buffer in between, so numbers of every size survive,
+// whatever features of serde_json the rest of a build has switched on.
+#[serde(tag = "type", content = "data", rename_all = "kebab-case")]
 pub enum Entry {
     /// The run begins.
     Begin {
@@ -192,24 +196,5 @@ impl From<&Error> for ErrorNote {
         let mut lines = chain(error);
         let message = lines.remove(0);
         Self { message, causes: lines }
-    }
-}
-
-/// Wall-clock times as milliseconds since 1970.
-mod epoch_millis {
-    use std::time::{Duration, SystemTime};
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        to.serialize_u64(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-        let millis = u64::deserialize(from)?;
-        SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_millis(millis))
-            .ok_or_else(|| serde::de::Error::custom("a time beyond all clocks"))
     }
 }

@@ -1,1 +1,8 @@
-//! Conformance suites.
+//! Suites that tell whether an implementation keeps its trait's contract.
+//!
+//! Each one panics with what was expected and what was seen, so call it from a test.
+
+mod journal;
+pub(crate) mod sample;
+
+pub use self::journal::{check_journal, check_journal_processes};
