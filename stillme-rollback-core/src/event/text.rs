@@ -54,9 +54,11 @@ impl Display for EventKind {
                 write!(f, "{step}: {answer}, says the operator")
             }
             Self::EvidenceKept { files, summary } => {
-                write!(f, "kept {} files of evidence", files.len())?;
-                for line in summary {
-                    write!(f, "; {}", Printable(line))?;
+                f.write_str("kept evidence")?;
+                let names = files.iter().map(|file| &file.name);
+                for (index, text) in names.chain(summary).enumerate() {
+                    let mark = if index == 0 { ": " } else { "; " };
+                    write!(f, "{mark}{}", Printable(text))?;
                 }
                 Ok(())
             }

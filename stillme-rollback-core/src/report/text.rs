@@ -167,7 +167,9 @@ impl Display for StepReport {
         }
         if self.attempts > 0 {
             f.write_str(self.word())?;
-            write!(f, " in {}", Span(self.elapsed_ms))?;
+            if self.is_verdict || self.outcome.is_some() {
+                write!(f, " in {}", Span(self.elapsed_ms))?;
+            }
             tries(f, self.attempts)?;
         }
         if self.in_doubt {
