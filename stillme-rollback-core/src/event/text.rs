@@ -66,6 +66,7 @@ impl Display for EventKind {
                 write!(f, "dropped a torn record of {dropped_bytes} bytes")
             }
             Self::Paused { reason, .. } => write!(f, "paused: {}", Printable(reason)),
+            Self::Ended { state, reason } if reason.is_empty() => write!(f, "{state}"),
             Self::Ended { state, reason } => write!(f, "{state}: {}", Printable(reason)),
             Self::Dropped { count } => write!(f, "{count} events were not shown"),
             Self::Unknown => f.write_str("something that this version can't show"),

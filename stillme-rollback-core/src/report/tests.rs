@@ -216,3 +216,89 @@ fn the_json_is_stable_and_survives() {
     );
     assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
 }
+
+/// A container that was removed need not be stopped: no record says so, the end state does.
+#[test]
+fn what_went_with_the_undo_of_others_is_undone_as_well() {
+    let story = Story::begin()
+        .switched()
+        .turn_back("x")
+        .undone("stop")
+        .undone("create")
+        .end(EndState::Restored, "");
+    let report = report(&story);
+    let standings: Vec<_> = report.steps[..3].iter().map(|step| step.standing).collect();
+    assert_eq!(standings, [Standing::Undone; 3]);
+    assert_eq!(
+        report.steps[2].to_string(),
+        "start web.rbn: done in 100 ms; undone along with others"
+    );
+    // A life that only went back knows no reason of its own.
+    assert_eq!(report.reason.as_deref(), Some("x"));
+}
+
+#[test]
+fn a_run_that_was_superseded_before_the_switch_cleared_its_own_away() {
+    let story = Story::begin().done("create").turn_back("somebody else deployed");
+    let report = report(&story.end(EndState::Superseded, "somebody else deployed"));
+    assert_eq!(report.steps[0].standing, Standing::Undone);
+    assert_eq!(report.remaining, [] as [&str; 0]);
+}
+
+/// The way back looks from the last step to the first: behind the one that failed all is well.
+#[test]
+fn what_lies_behind_a_failed_undo_is_undone() {
+    let story = Story::begin()
+        .switched()
+        .turn_back("x")
+        .intent("stop", 1, Direction::Undo)
+        .result("stop", 1, Direction::Undo, StepOutcome::Failed, Some("refused"))
+        .end(EndState::Stuck, "`stop` could not be undone: refused");
+    let report = report(&story);
+    let standings: Vec<_> = report.steps[..3].iter().map(|step| step.standing).collect();
+    assert_eq!(standings, [Standing::Done, Standing::UndoFailed, Standing::Undone]);
+    assert_eq!(report.remaining.len(), 2);
+}
+
+/// Nobody could look, so what was undone may have come back.
+#[test]
+fn when_nothing_is_known_everything_is_left_to_do() {
+    let story = Story::begin()
+        .switched()
+        .turn_back("x")
+        .undone("start")
+        .end(EndState::Stuck, "the target can't be looked at");
+    assert_eq!(report(&story).remaining.len(), 3);
+}
+
+#[test]
+fn a_run_that_does_not_know_asks() {
+    let mut story = Story::begin();
+    let mut plan = plan();
+    plan.steps[0].kind = crate::StepKind::AtMostOnce;
+    let fingerprint = plan.fingerprint();
+    story.records[0].entry = Entry::Begin { plan: plan.into(), fingerprint };
+    let story = story.intent("create", 1, Direction::Do).pause("it is not known");
+    let run = run();
+    let expected = [
+        format!("rollback resume {run} --happened yes  # if you see that it happened"),
+        format!("rollback resume {run} --happened no  # if not: it is done then"),
+        format!("rollback abort {run}  # takes back what it did"),
+    ];
+    assert_eq!(report(&story).next, expected);
+    let events = crate::event::Narrator::replay(run, &story.records).unwrap();
+    let crate::event::EventKind::Paused { next, .. } = &events[2].kind else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*next, expected);
+
+    let answer = Entry::Answer { step: id("create"), happened: true };
+    let answered = story.resumed("x").then(0, answer).pause("stopped on request");
+    let plain = format!("rollback resume {run}  # goes on where it stopped");
+    assert_eq!(report(&answered).next[0], plain);
+    let events = crate::event::Narrator::replay(run, &answered.records).unwrap();
+    let crate::event::EventKind::Paused { next, .. } = &events[5].kind else {
+        panic!("{events:?}");
+    };
+    assert_eq!(next[0], plain);
+}

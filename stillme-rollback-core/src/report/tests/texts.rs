@@ -151,12 +151,11 @@ fn superseded() {
         error: Some(ErrorNote::text("stop web: it is another container")),
     };
     reads(
-        &Story::begin()
-            .done("create")
-            .intent("stop", 1, Direction::Do)
-            .then(100, seen)
-            .end(EndState::Superseded, "web is another container"),
-        "SUPERSEDED: somebody else deployed docker/web; theirs is untouched: web is another container",
+        &Story::begin().done("create").intent("stop", 1, Direction::Do).then(100, seen).end(
+            EndState::Superseded,
+            "somebody else deployed, theirs is untouched: web is now 3f2a",
+        ),
+        "SUPERSEDED docker/web: somebody else deployed, theirs is untouched: web is now 3f2a",
         &identity("400 ms", "found       container web is now 3f2a (stillme:v3), by ann\n"),
         &format!(
             "
@@ -199,8 +198,8 @@ fn superseded_in_the_switch() {
 #[test]
 fn refused() {
     reads(
-        &Story::begin().end(EndState::Refused, "the image stillme:v1 is not there"),
-        "REFUSED: docker/web was not touched: the image stillme:v1 is not there",
+        &Story::begin().end(EndState::Refused, "nothing was touched: old is down, not up"),
+        "REFUSED docker/web: nothing was touched: old is down, not up",
         &identity("0 ms", ""),
         &format!(
             "{NOTHING_DONE}
