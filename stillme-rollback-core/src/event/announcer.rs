@@ -21,7 +21,8 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(24 * 60 * 60);
 /// - A **slow** observer loses events, those of low priority first and those that open or close a
 ///   run last; it is told how many by [`EventKind::Dropped`].
 /// - A **panic** in an observer loses that observer the event. The next one is handed to it as if
-///   nothing had been. (A binary built with `panic = "abort"` has no such protection.)
+///   nothing had been. (The process's panic hook hears of it as of any panic, and a binary built with
+///   `panic = "abort"` has no such protection.)
 /// - An observer that **never comes back** keeps its own thread and nothing else.
 ///
 /// When the last handle goes, each thread hands over what is queued and ends. A process that is
