@@ -59,6 +59,12 @@ fn what_a_newer_version_tells_is_unknown_and_no_error() {
     }
 }
 
+#[test]
+fn an_unknown_kind_by_itself_is_no_error_either() {
+    let kind: EventKind = serde_json::from_str(r#"{"type":"teleported","where":1}"#).unwrap();
+    assert_eq!(kind, EventKind::Unknown);
+}
+
 /// A newer reader and an old writer: fields that came later have a default.
 #[test]
 fn what_an_older_version_left_out_is_no_error() {
