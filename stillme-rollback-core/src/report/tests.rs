@@ -85,6 +85,17 @@ fn times_add_up_over_lives_that_each_have_their_own_clock() {
     assert_eq!(report.steps[2].error, Some(ErrorNote::text("no answer")));
 }
 
+#[test]
+fn a_step_that_took_two_lives_took_the_time_of_both() {
+    let story = Story::begin()
+        .intent("create", 1, Direction::Do)
+        .result("create", 1, Direction::Do, StepOutcome::NotYet, Some("no answer"))
+        .resumed("pid 7 on b")
+        .intent("create", 2, Direction::Do)
+        .result("create", 2, Direction::Do, StepOutcome::Changed, None);
+    assert_eq!(report(&story).steps[0].elapsed_ms, 200);
+}
+
 /// What is left of a run that is stuck on its way back is undone from its last step on.
 #[test]
 fn what_is_left_to_undo_is_told_backwards_and_with_the_runs_own_names() {
