@@ -9,6 +9,9 @@ use super::tiers::Tiers;
 use super::{Event, EventKind};
 use crate::observer::Observer;
 
+/// A day: far beyond any process that waits to exit, and far from the end of the clock.
+const LONGEST_FLUSH: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Hands events to observers without ever waiting for one.
 ///
 /// A clone is another handle on the same observers; an engine has one and all its runs share it.
@@ -18,7 +21,8 @@ use crate::observer::Observer;
 /// - A **slow** observer loses events, those of low priority first and those that open or close a
 ///   run last; it is told how many by [`EventKind::Dropped`].
 /// - A **panic** in an observer loses that observer the event. The next one is handed to it as if
-///   nothing had been. (A binary built with `panic = "abort"` has no such protection.)
+///   nothing had been. (The process's panic hook hears of it as of any panic, and a binary built with
+///   `panic = "abort"` has no such protection.)
 /// - An observer that **never comes back** keeps its own thread and nothing else.
 ///
 /// When the last handle goes, each thread hands over what is queued and ends. A process that is
@@ -66,9 +70,8 @@ impl Announcer {
     ///
     /// Blocks the calling thread: for the end of a process.
     pub fn flush(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        // No short-circuit: each gets the time that is left, the hung one last or first.
-        self.outlets.iter().fold(true, |all, outlet| outlet.flush(until) && all)
+        let until = Instant::now() + limit.min(LONGEST_FLUSH);
+        self.outlets.iter().all(|outlet| outlet.flush(until))
     }
 }
 

@@ -110,6 +110,25 @@ impl EventBuffer {
     /// What happened since the cursor, as soon as something did or the buffer is closed.
     ///
     /// Dropping the future loses nothing: the cursor is the reader's.
+    ///
+    /// ```
+    /// use stillme_rollback_core::event::{Cursor, EventBuffer};
+    ///
+    /// /// Shows a run until it ends or pauses.
+    /// async fn follow(buffer: EventBuffer) {
+    ///     let mut cursor = Cursor::default();
+    ///     loop {
+    ///         let news = buffer.news(cursor).await;
+    ///         for event in &news.events {
+    ///             println!("{}", event.kind);
+    ///         }
+    ///         if news.closed {
+    ///             return;
+    ///         }
+    ///         cursor = news.cursor;
+    ///     }
+    /// }
+    /// ```
     pub async fn news(&self, cursor: Cursor) -> News {
         loop {
             let pushed = self.shared.news.notified();

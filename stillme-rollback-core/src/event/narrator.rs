@@ -10,6 +10,7 @@ use crate::id::{RunId, StepId};
 use crate::journal::{Direction, Entry, ErrorNote, Record, StepOutcome};
 use crate::plan::Plan;
 use crate::report::commands;
+use crate::step::{Phase, StepKind};
 use crate::verdict::Outcome;
 
 /// Tells the records of one run as events: one each, in order, live as on replay.
@@ -42,6 +43,8 @@ pub struct Narrator {
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     done: bool,
+    /// Whether it is forward in an attempt of which nothing was seen and nobody said anything.
+    open: bool,
     /// Direction and time of the first attempt in this life.
     step_began: Option<(Direction, u64)>,
     /// Time of the latest attempt in this life.
@@ -155,6 +158,7 @@ impl Narrator {
                 EventKind::Accepted { step: step.clone(), reason: reason.clone() }
             }
             Entry::Answer { step, happened } => {
+                self.paces.entry(step.clone()).or_default().open = false;
                 EventKind::Answered { step: step.clone(), happened: *happened }
             }
             Entry::Evidence { files, summary } => {
@@ -162,7 +166,7 @@ impl Narrator {
             }
             Entry::Pause { reason } => EventKind::Paused {
                 reason: reason.clone(),
-                next: commands::when_paused(self.run, self.inconclusive),
+                next: commands::when_paused(self.run, self.question()),
             },
             Entry::End { state, reason } => {
                 EventKind::Ended { state: *state, reason: reason.clone() }
@@ -185,6 +189,16 @@ impl Narrator {
         }))
     }
 
+    /// What the run wants to know when it pauses here.
+    fn question(&self) -> commands::Question {
+        let open = |id: &StepId| self.paces.get(id).is_some_and(|pace| pace.open);
+        let mut steps = self.plan.steps.iter();
+        commands::Question {
+            verdict: self.inconclusive,
+            step: steps.any(|step| step.kind == StepKind::AtMostOnce && open(&step.id)),
+        }
+    }
+
     fn step_started(
         &mut self,
         now: u64,
@@ -197,6 +211,8 @@ impl Narrator {
             pace.step_began = Some((direction, now));
         }
         pace.attempt_began = Some(now);
+        pace.done &= direction == Direction::Undo;
+        pace.open = direction == Direction::Do;
         EventKind::StepStarted {
             step: step.clone(),
             phase: phase_of(&self.plan, step),
@@ -214,6 +230,7 @@ impl Narrator {
         error: Option<&ErrorNote>,
     ) -> EventKind {
         let pace = self.paces.entry(step.clone()).or_default();
+        pace.open = false;
         pace.done = match direction {
             Direction::Do => outcome.is_done(),
             Direction::Undo => pace.done && !outcome.is_done(),
@@ -246,11 +263,8 @@ impl Narrator {
 }
 
 /// The phase of a step. Records are checked against the plan before they are told.
-fn phase_of(plan: &Plan, id: &StepId) -> crate::step::Phase {
-    plan.steps
-        .iter()
-        .find(|step| step.id == *id)
-        .map_or(crate::step::Phase::Prepare, |step| step.phase)
+fn phase_of(plan: &Plan, id: &StepId) -> Phase {
+    plan.steps.iter().find(|step| step.id == *id).map_or(Phase::Prepare, |step| step.phase)
 }
 
 #[cfg(test)]

@@ -54,9 +54,11 @@ impl Display for EventKind {
                 write!(f, "{step}: {answer}, says the operator")
             }
             Self::EvidenceKept { files, summary } => {
-                write!(f, "kept {} files of evidence", files.len())?;
-                for line in summary {
-                    write!(f, "; {}", Printable(line))?;
+                f.write_str("kept evidence")?;
+                let names = files.iter().map(|file| &file.name);
+                for (index, text) in names.chain(summary).enumerate() {
+                    let mark = if index == 0 { ": " } else { "; " };
+                    write!(f, "{mark}{}", Printable(text))?;
                 }
                 Ok(())
             }
@@ -64,6 +66,7 @@ impl Display for EventKind {
                 write!(f, "dropped a torn record of {dropped_bytes} bytes")
             }
             Self::Paused { reason, .. } => write!(f, "paused: {}", Printable(reason)),
+            Self::Ended { state, reason } if reason.is_empty() => write!(f, "{state}"),
             Self::Ended { state, reason } => write!(f, "{state}: {}", Printable(reason)),
             Self::Dropped { count } => write!(f, "{count} events were not shown"),
             Self::Unknown => f.write_str("something that this version can't show"),

@@ -7,10 +7,25 @@ use crate::plan::Plan;
 use crate::printable::Printable;
 use crate::step::{Phase, Step, Undo};
 
+/// What a run that paused wants to know before it goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Whether the latest verdict was inconclusive.
+    pub(crate) verdict: bool,
+    /// Whether it is unknown if a step that must not be repeated has happened.
+    pub(crate) step: bool,
+}
+
 /// What can be done about a run that paused.
-pub(crate) fn when_paused(run: RunId, inconclusive: bool) -> Vec<String> {
-    let mut lines = vec![command(&format!("resume {run}"), "goes on where it stopped")];
-    if inconclusive {
+pub(crate) fn when_paused(run: RunId, question: Question) -> Vec<String> {
+    let mut lines = Vec::new();
+    if question.step {
+        lines.push(command(&format!("resume {run} --happened yes"), "if you see that it happened"));
+        lines.push(command(&format!("resume {run} --happened no"), "if not: it is done then"));
+    } else {
+        lines.push(command(&format!("resume {run}"), "goes on where it stopped"));
+    }
+    if question.verdict {
         lines.push(command(
             &format!("resume {run} --accept"),
             "takes the inconclusive verdict for a pass",
@@ -21,7 +36,7 @@ pub(crate) fn when_paused(run: RunId, inconclusive: bool) -> Vec<String> {
 }
 
 /// What can be done next.
-pub(super) fn next(report: &Report) -> Vec<String> {
+pub(super) fn next(report: &Report, question: Question) -> Vec<String> {
     let run = report.run;
     let versions = command(
         &format!("versions {} {}", report.target.platform(), report.target.name()),
@@ -32,7 +47,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
             command(&format!("resume {run}"), "goes on where it stopped, unless it still works"),
             command(&format!("abort {run}"), "takes back what it did"),
         ],
-        Some(EndState::Paused) => when_paused(run, matches!(report.assurance, Assurance::Unproven)),
+        Some(EndState::Paused) => when_paused(run, question),
         Some(EndState::RolledBack) => unproven(report.assurance).into_iter().collect(),
         Some(EndState::AlreadyThere) => vec![versions],
         Some(EndState::Restored) if report.evidence.is_empty() => vec![versions],
@@ -67,15 +82,19 @@ pub(super) fn remaining(report: &Report, plan: &Plan) -> Vec<String> {
             .filter(|(line, _)| line.standing != Standing::Done)
             .map(|(_, step)| forward(report.run, step))
             .collect(),
-        Some(EndState::Stuck) => steps()
-            .rev()
-            .filter(|(line, step)| to_undo(line, step))
-            .map(|(_, step)| back(report.run, step))
-            .collect(),
+        Some(EndState::Stuck) => {
+            // Unless one undo is known to have failed, it is not known which of them hold.
+            let known = report.steps.iter().any(|line| line.standing == Standing::UndoFailed);
+            steps()
+                .rev()
+                .filter(|(line, step)| leaves_something(line, step, known))
+                .map(|(_, step)| back(report.run, step))
+                .collect()
+        }
         // What prepare made is ours alone. What switch touched is somebody else's now.
         Some(EndState::Superseded) => steps()
             .rev()
-            .filter(|(line, step)| to_undo(line, step))
+            .filter(|(line, step)| leaves_something(line, step, true))
             .map(|(_, step)| match step.phase {
                 Phase::Prepare => back(report.run, step),
                 _ => comment(&format!("only after a look: {}", back(report.run, step))),
@@ -85,13 +104,14 @@ pub(super) fn remaining(report: &Report, plan: &Plan) -> Vec<String> {
     }
 }
 
-/// Whether a step left something to take back.
-fn to_undo(line: &StepReport, step: &Step) -> bool {
+/// Whether a step left something to take back. Without `known`, what was undone may have come back.
+fn leaves_something(line: &StepReport, step: &Step, known: bool) -> bool {
     let has_undo = matches!(step.undo, Undo::Restores(_)) || step.undo_by_hand.is_some();
     let has_effect = match line.standing {
         Standing::Done | Standing::Unfinished | Standing::UndoFailed => true,
         Standing::Failed => line.in_doubt,
-        Standing::NotReached | Standing::Undone => false,
+        Standing::Undone => !known,
+        Standing::NotReached => false,
     };
     has_undo && has_effect && !line.is_verdict
 }

@@ -9,7 +9,7 @@ use crate::event::unix_millis;
 use crate::id::{RunId, StepId};
 use crate::journal::{Direction, Entry, Progress, Record, StepOutcome};
 use crate::plan::Plan;
-use crate::step::Step;
+use crate::step::{Phase, Step, StepKind, Undo};
 use crate::verdict::{Outcome, Verdict};
 
 /// The report of a run from its records.
@@ -202,14 +202,19 @@ impl Fold {
     fn finish(mut self, plan: &Plan, progress: &Progress) -> Report {
         let report = &mut self.report;
         report.state = progress.ended.or(progress.paused.then_some(EndState::Paused));
-        if report.state.is_none() {
+        report.reason = match (report.state, report.reason.take()) {
             // The reason of a pause from which it was resumed.
-            report.reason = None;
-        }
+            (None, _) => None,
+            // A life that begins on the way back does not know why.
+            (_, reason) => {
+                reason.filter(|text| !text.is_empty()).or_else(|| report.turned_back.clone())
+            }
+        };
+        undone_by_others(report, plan);
         report.exit_code = report.state.map_or(UNFINISHED_EXIT_CODE, EndState::exit_code);
         report.assurance = assurance(report.verdict.as_ref(), report.accepted.is_some());
         report.remaining = commands::remaining(report, plan);
-        report.next = commands::next(report);
+        report.next = commands::next(report, question(plan, progress, report.assurance));
         self.report
     }
 
@@ -231,6 +236,43 @@ impl Fold {
                 Direction::Undo => back,
             })
         })
+    }
+}
+
+/// Marks the steps of which the end says that their undo was seen to hold, though no undo of their
+/// own was recorded: a container that was removed need not be stopped.
+fn undone_by_others(report: &mut Report, plan: &Plan) {
+    let begun = |line: &StepReport| line.attempts > 0 && !line.is_verdict;
+    let in_switch = report.steps.iter().any(|line| line.phase >= Phase::Switch && begun(line));
+    let turned_back = report.turned_back.is_some();
+    let stuck_at = report.steps.iter().position(|line| line.standing == Standing::UndoFailed);
+    for (index, (line, step)) in report.steps.iter_mut().zip(&plan.steps).enumerate() {
+        let looked_at = match report.state {
+            Some(EndState::Restored) => true,
+            // What was only prepared is cleared away, whoever has the target now.
+            Some(EndState::Superseded) => turned_back && !in_switch,
+            // The way back goes from the last step to the first, and looks before each.
+            Some(EndState::Stuck) => stuck_at.is_some_and(|stuck| index > stuck),
+            _ => false,
+        };
+        let had_effect = matches!(line.standing, Standing::Done | Standing::Unfinished);
+        let has_undo = matches!(step.undo, Undo::Restores(_));
+        if looked_at && begun(line) && had_effect && has_undo {
+            line.standing = Standing::Undone;
+        }
+    }
+}
+
+/// What the run wants to know before it goes on.
+fn question(plan: &Plan, progress: &Progress, assurance: Assurance) -> commands::Question {
+    let mut steps = plan.steps.iter().zip(&progress.steps);
+    commands::Question {
+        verdict: assurance == Assurance::Unproven,
+        step: steps.any(|(step, stands)| {
+            step.kind == StepKind::AtMostOnce
+                && stands.open == Some(Direction::Do)
+                && stands.answer.is_none()
+        }),
     }
 }
 

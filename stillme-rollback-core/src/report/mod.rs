@@ -27,6 +27,8 @@
 pub(crate) mod commands;
 mod fold;
 pub(crate) mod moment;
+#[cfg(test)]
+pub(crate) mod story;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -81,7 +83,7 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// The latest verdict.
     pub verdict: Option<Verdict>,
-    /// How sure it is that the new state works.
+    /// How sure it is that the version that it went to works.
     pub assurance: Assurance,
     /// Who accepted an inconclusive verdict, and why.
     pub accepted: Option<String>,
@@ -174,7 +176,7 @@ pub enum Standing {
     UndoFailed,
 }
 
-/// How sure a run is that what it left works.
+/// How sure a run is that the version that it went to works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -6,6 +6,7 @@ use super::moment::{Moment, Span};
 use super::{Assurance, Report, Standing, StepReport};
 use crate::end::EndState;
 use crate::event::word;
+use crate::journal::StepOutcome;
 use crate::printable::Printable;
 
 impl Display for Report {
@@ -40,10 +41,8 @@ impl Report {
             Some(EndState::Restored) => {
                 write!(f, "NOT ROLLED BACK: {target} runs {from} again, as before, after {span}")
             }
-            Some(EndState::Superseded) => {
-                write!(f, "SUPERSEDED: somebody else deployed {target}; theirs is untouched")
-            }
-            Some(EndState::Refused) => write!(f, "REFUSED: {target} was not touched"),
+            Some(EndState::Superseded) => write!(f, "SUPERSEDED {target}"),
+            Some(EndState::Refused) => write!(f, "REFUSED {target}"),
             Some(EndState::Stuck) => {
                 write!(f, "STUCK: {target} needs a person; what is left to do is below")
             }
@@ -167,14 +166,19 @@ impl Display for StepReport {
         }
         if self.attempts > 0 {
             f.write_str(self.word())?;
-            write!(f, " in {}", Span(self.elapsed_ms))?;
+            if self.is_verdict || self.outcome.is_some() {
+                write!(f, " in {}", Span(self.elapsed_ms))?;
+            }
             tries(f, self.attempts)?;
         }
         if self.in_doubt {
             f.write_str(", in doubt")?;
         }
         if self.undo_attempts == 0 {
-            return Ok(());
+            return match self.standing {
+                Standing::Undone => f.write_str("; undone along with others"),
+                _ => Ok(()),
+            };
         }
         let undo = match self.standing {
             Standing::Undone => "undone",
@@ -194,7 +198,7 @@ impl StepReport {
             (true, Standing::Done, _) => "decided",
             (true, Standing::Failed, _) => "FAILED",
             (true, _, _) => "undecided",
-            (false, Standing::Failed, _) => "FAILED",
+            (false, _, Some(StepOutcome::Failed)) => "FAILED",
             (false, _, Some(outcome)) => word(outcome),
             (false, _, None) => "no result",
         }
