@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::{ImageRef, Secret};
-use stillme_rollback_docker::engine::{ContainerFilter, ContainerSummary};
+use stillme_rollback_docker::engine::{ContainerFilter, ContainerSummary, NewContainer};
 use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
@@ -98,7 +98,11 @@ impl Testbed {
 
     /// Creates a container.
     pub(crate) async fn create(&self, name: &ContainerName, body: Value) -> ContainerId {
-        self.engine.create_container(name, None, &Secret::new(body)).await.unwrap().id
+        self.engine
+            .create_container(&NewContainer::new(name.clone(), Secret::new(body)))
+            .await
+            .unwrap()
+            .id
     }
 
     /// Creates and starts a container.
