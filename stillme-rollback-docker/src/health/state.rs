@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use stillme_rollback_core::{Check, Outcome, Result, Run, Verdict, Verifier};
-use tokio::time::{Instant, sleep};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::port::{self, Seen};
 use super::{look, not_running, single};
@@ -23,8 +24,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What is kept back of the time for the answer.
-const RESERVE: Duration = Duration::from_millis(100);
+/// What is kept back of the time for a last look at the ports: a connection and its closing.
+const RESERVE: Duration = Duration::from_millis(1500);
 
 /// For services of which nothing else is known: still running after ten seconds, never restarted,
 /// started when it was first seen, and every published TCP port accepts.
@@ -53,33 +54,43 @@ impl StateVerifier {
         self
     }
 
-    /// What the published ports show now: how many there are, and the first that does not accept.
-    async fn ports(&self, container: &Value) -> Ports {
+    /// What the published ports show within `limit`: how many there are, and one that does not
+    /// accept.
+    async fn ports(&self, container: &Value, limit: Duration) -> Ports {
         let bindings = inspect::bindings(container);
-        let mut bad = None;
-        for binding in &bindings {
-            let seen = match published_at(&self.endpoint, binding).await {
-                Ok(address) => port::look_at(address).await,
-                Err(_) => Seen::Silent,
-            };
-            if seen != Seen::Accepts {
-                bad = Some((binding.host_port, seen));
-                break;
+        let mut looks = JoinSet::new();
+        for binding in bindings.iter().copied() {
+            let endpoint = self.endpoint.clone();
+            looks.spawn(timeout(limit, async move {
+                match published_at(&endpoint, &binding).await {
+                    Ok(address) => (binding.host_port, port::look_at(address).await),
+                    Err(_) => (binding.host_port, Seen::Silent),
+                }
+            }));
+        }
+        let mut ports = Ports { published: bindings.len(), bad: None, told: true };
+        while let Some(looked) = looks.join_next().await {
+            match looked {
+                Ok(Ok((port, seen))) if seen != Seen::Accepts => ports.bad = Some((port, seen)),
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => ports.told = false,
             }
         }
-        Ports { published: bindings.len(), bad }
+        ports
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ports {
     published: usize,
     bad: Option<(u16, Seen)>,
+    /// Whether there was time for all of them.
+    told: bool,
 }
 
 impl Ports {
     fn accept(&self) -> bool {
-        self.bad.is_none()
+        self.told && self.bad.is_none()
     }
 }
 
@@ -87,7 +98,7 @@ impl Ports {
 impl Verifier for StateVerifier {
     async fn verify(&self, run: &Run, time_left: Duration) -> Result<Verdict> {
         let begin = Instant::now();
-        let end = time_left.saturating_sub(RESERVE);
+        let end = time_left - RESERVE.min(time_left / 2);
         let mut first: Option<State> = None;
         loop {
             let (_, container, state) = match look(&*self.engine, run, CHECK).await? {
@@ -101,7 +112,8 @@ impl Verifier for StateVerifier {
             let seen_for = begin.elapsed();
             let is_last = seen_for + PAUSE >= end;
             if seen_for >= self.window || is_last {
-                let ports = self.ports(container.expose()).await;
+                let ports =
+                    self.ports(container.expose(), time_left.saturating_sub(seen_for)).await;
                 if ports.accept() && seen_for >= self.window {
                     return Ok(single(passed(seen_for, ports.published)));
                 }
@@ -142,6 +154,9 @@ fn ran_out(seen_for: Duration, window: Duration, ports: Ports) -> Check {
         }
         Some((port, _)) if seen_for >= window => {
             (Outcome::Inconclusive, format!("port {port} gave no answer from here"))
+        }
+        _ if seen_for >= window => {
+            (Outcome::Inconclusive, "there was no time to try its ports".to_owned())
         }
         _ => (
             Outcome::Inconclusive,

@@ -7,7 +7,7 @@ use stillme_rollback_docker::engine::{
 };
 use stillme_rollback_docker::{ContainerId, ContainerRef, Engine as _};
 
-use crate::real::testbed;
+use crate::real::{archive, testbed};
 
 fn nobody() -> ContainerId {
     ContainerId::new("0".repeat(64)).unwrap()
@@ -149,17 +149,12 @@ async fn what_a_container_changed_in_its_own_files_is_seen() {
     let (image, _) = bed.image("v1", &[]).await;
     let id = bed.create(&bed.name("web"), bed.body(&image)).await;
     assert!(bed.engine.container_changes(&id).await.unwrap().is_empty());
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(1);
-    header.set_mode(0o644);
-    tar.append_data(&mut header, "state.db", &b"x"[..]).unwrap();
     let put = stillme_rollback_docker::http::Call::putting(
         "copy into container",
         format!("/containers/{id}/archive"),
     )
     .query("path", "/")
-    .body("application/x-tar", tar.into_inner().unwrap());
+    .body("application/x-tar", archive(&[("state.db", 0o644, b"x")]));
     bed.engine.client().call(&put).await.unwrap();
     let changes = bed.engine.container_changes(&id).await.unwrap();
     let found = changes.iter().find(|change| change.path == "/state.db").unwrap();
