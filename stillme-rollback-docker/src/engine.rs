@@ -12,7 +12,7 @@ use stillme_rollback_core::{ExecOutput, ImageRef, Result, Secret};
 
 pub use self::types::{
     Changed, ContainerFilter, ContainerSummary, Created, EngineInfo, EventWindow, ImageSummary,
-    PathChange, PathChangeKind,
+    NewContainer, PathChange, PathChangeKind,
 };
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 
@@ -36,6 +36,7 @@ use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 /// # Errors
 /// Beside what each method names: `Unavailable` without a connection, `Timeout`, `Interrupted`, and
 /// what the engine answers (`Rejected`, `Conflict`, `RateLimited`, `Internal`, …).
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The same engine, with no call longer than `limit` (a stop: its grace and `limit`).
@@ -50,16 +51,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The containers that pass a filter, newest first.
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerSummary>>;
 
-    /// Creates a container, not started. `platform` is `os/arch[/variant]`.
+    /// Creates a container, not started.
     ///
     /// # Errors
     /// `Conflict` if the name is taken, `NotFound` if the image is not there.
-    async fn create_container(
-        &self,
-        name: &ContainerName,
-        platform: Option<&str>,
-        body: &Secret<Value>,
-    ) -> Result<Created>;
+    async fn create_container(&self, container: &NewContainer) -> Result<Created>;
 
     /// Starts a container.
     async fn start_container(&self, id: &ContainerId) -> Result<Changed>;

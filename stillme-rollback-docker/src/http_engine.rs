@@ -17,7 +17,7 @@ use stillme_rollback_core::{ExecOutput, ImageRef, Result, Secret};
 use crate::connect::{DockerEnv, Endpoint};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
-    ImageSummary, PathChange,
+    ImageSummary, NewContainer, PathChange,
 };
 use crate::http::{Call, Client};
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
@@ -106,13 +106,8 @@ impl Engine for HttpEngine {
         containers::list(&self.client, filter).await
     }
 
-    async fn create_container(
-        &self,
-        name: &ContainerName,
-        platform: Option<&str>,
-        body: &Secret<Value>,
-    ) -> Result<Created> {
-        containers::create(&self.client, name, platform, body).await
+    async fn create_container(&self, container: &NewContainer) -> Result<Created> {
+        containers::create(&self.client, container).await
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<Changed> {

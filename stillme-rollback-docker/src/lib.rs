@@ -13,6 +13,7 @@
 pub mod connect;
 pub mod detail;
 pub mod engine;
+pub mod health;
 pub mod http;
 pub mod images;
 pub mod names;
@@ -29,6 +30,14 @@ mod http_engine;
 mod inspect;
 mod reach;
 mod scene;
+
+/// A mockall mock of [`Engine`]. **Exempt from semver.** What to know of such mocks stands in
+/// `stillme_rollback_core::mock`.
+#[cfg(feature = "mock")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mock")))]
+pub mod mock {
+    pub use crate::engine::MockEngine;
+}
 
 pub use self::connect::{DockerEnv, Endpoint};
 pub use self::create_first::CreateFirst;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fake::{FakeEngine, Reply, json_answer, version_1_41};
 use serde_json::{Value, json};
 use stillme_rollback_core::{Disposition, Error, ErrorKind, Secret};
-use stillme_rollback_docker::engine::{Changed, ContainerFilter};
+use stillme_rollback_docker::engine::{Changed, ContainerFilter, NewContainer};
 use stillme_rollback_docker::http::{Client, Limits};
 use stillme_rollback_docker::{
     ContainerId, ContainerName, ContainerRef, Endpoint, Engine, HttpEngine,
@@ -154,7 +154,10 @@ async fn an_answer_of_another_shape_is_no_success() {
     let fake = always(|| Reply::Json(200, json!({"Id": "canary-7"})));
     let engine = fake.client().await;
     let name = ContainerName::new("web").unwrap();
-    let error = engine.create_container(&name, None, &Secret::new(json!({}))).await.unwrap_err();
+    let error = engine
+        .create_container(&NewContainer::new(name, Secret::new(json!({}))))
+        .await
+        .unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Corrupt, Disposition::InDoubt));
     assert!(!format!("{error:?}").contains("canary-7"));
 }
@@ -221,7 +224,10 @@ async fn inspect_and_create_lose_nothing() {
     let found = engine.inspect_container(&(&id()).into()).await.unwrap().unwrap();
     assert_eq!(found.expose(), &odd);
     let name = ContainerName::new("web").unwrap();
-    let created = engine.create_container(&name, Some("linux/amd64"), &found).await.unwrap();
+    let created = engine
+        .create_container(&NewContainer::new(name, found).for_platform("linux/amd64"))
+        .await
+        .unwrap();
     assert_eq!(created.warnings, ["careful"]);
 }
 
@@ -232,7 +238,7 @@ async fn a_secret_that_the_engine_cites_is_hidden() {
     let engine = fake.client().await;
     let body = Secret::new(json!({"Env": ["=canary-7"]}));
     let error = engine
-        .create_container(&ContainerName::new("web").unwrap(), None, &body)
+        .create_container(&NewContainer::new(ContainerName::new("web").unwrap(), body))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("[hidden]"), "{error}");

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
+use serde_json::Value;
+use stillme_rollback_core::Secret;
+
 use crate::names::{ContainerId, ContainerName, ImageId};
 
 /// Whether a call changed anything.
@@ -138,6 +141,41 @@ impl fmt::Debug for ContainerSummary {
             .field("image", &self.image)
             .field("state", &self.state)
             .field("labels", &self.labels.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A container to be created.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct NewContainer {
+    /// Its name.
+    pub name: ContainerName,
+    /// `os/arch[/variant]`, where the image must be of that.
+    pub platform: Option<String>,
+    /// Its settings, in the engine's JSON.
+    pub body: Secret<Value>,
+}
+
+impl NewContainer {
+    /// A container of this name with these settings.
+    pub fn new(name: ContainerName, body: Secret<Value>) -> Self {
+        Self { name, platform: None, body }
+    }
+
+    /// The same container, of an image for this platform only.
+    #[must_use]
+    pub fn for_platform(mut self, platform: impl Into<String>) -> Self {
+        self.platform = Some(platform.into());
+        self
+    }
+}
+
+impl fmt::Debug for NewContainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewContainer")
+            .field("name", &self.name)
+            .field("platform", &self.platform)
             .finish_non_exhaustive()
     }
 }

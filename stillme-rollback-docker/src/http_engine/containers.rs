@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stillme_rollback_core::{Error, ErrorKind, Result, Secret};
 
 use crate::engine::{
-    Changed, ContainerFilter, ContainerSummary, Created, PathChange, PathChangeKind,
+    Changed, ContainerFilter, ContainerSummary, Created, NewContainer, PathChange, PathChangeKind,
 };
 use crate::http::{Answer, Call, Client, LIST_CAP, segment};
 use crate::inspect;
@@ -110,19 +110,15 @@ struct CreateAnswer {
     warnings: Option<Vec<String>>,
 }
 
-pub(super) async fn create(
-    client: &Client,
-    name: &ContainerName,
-    platform: Option<&str>,
-    body: &Secret<Value>,
-) -> Result<Created> {
+pub(super) async fn create(client: &Client, container: &NewContainer) -> Result<Created> {
+    let body = container.body.expose();
     let mut call = Call::posting("create container", "/containers/create")
-        .about("container", name.as_str())
-        .query("name", name.as_str())
-        .json(body.expose())
-        .hiding(settings(body.expose()));
-    if let Some(platform) = platform {
-        call = call.query("platform", platform);
+        .about("container", container.name.as_str())
+        .query("name", container.name.as_str())
+        .json(body)
+        .hiding(settings(body));
+    if let Some(platform) = &container.platform {
+        call = call.query("platform", platform.as_str());
     }
     let created: CreateAnswer = client.call(&call).await?.json(&call)?;
     Ok(Created { id: created.id, warnings: created.warnings.unwrap_or_default() })

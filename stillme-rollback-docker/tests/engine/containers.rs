@@ -2,10 +2,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use stillme_rollback_core::{ErrorKind, Secret};
-use stillme_rollback_docker::engine::{Changed, ContainerFilter, EventWindow, PathChangeKind};
+use stillme_rollback_docker::engine::{
+    Changed, ContainerFilter, EventWindow, NewContainer, PathChangeKind,
+};
 use stillme_rollback_docker::{ContainerId, ContainerRef, Engine as _};
 
-use crate::real::testbed;
+use crate::real::{archive, testbed};
 
 fn nobody() -> ContainerId {
     ContainerId::new("0".repeat(64)).unwrap()
@@ -106,13 +108,17 @@ async fn a_name_that_is_taken_and_an_image_that_is_missing_are_told_apart() {
     let (name, other) = (bed.name("web"), bed.name("other"));
     let id = bed.create(&name, bed.body(&image)).await;
     let taken = Secret::new(bed.body(&image));
-    let error = bed.engine.create_container(&name, None, &taken).await.unwrap_err();
+    let error = bed.engine.create_container(&NewContainer::new(name, taken)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     bed.create(&other, bed.body(&image)).await;
     let error = bed.engine.rename_container(&id, &other).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     let missing = Secret::new(bed.body(&image.with_tag("v0").unwrap()));
-    let error = bed.engine.create_container(&bed.name("new"), None, &missing).await.unwrap_err();
+    let error = bed
+        .engine
+        .create_container(&NewContainer::new(bed.name("new"), missing))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
@@ -143,17 +149,12 @@ async fn what_a_container_changed_in_its_own_files_is_seen() {
     let (image, _) = bed.image("v1", &[]).await;
     let id = bed.create(&bed.name("web"), bed.body(&image)).await;
     assert!(bed.engine.container_changes(&id).await.unwrap().is_empty());
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(1);
-    header.set_mode(0o644);
-    tar.append_data(&mut header, "state.db", &b"x"[..]).unwrap();
     let put = stillme_rollback_docker::http::Call::putting(
         "copy into container",
         format!("/containers/{id}/archive"),
     )
     .query("path", "/")
-    .body("application/x-tar", tar.into_inner().unwrap());
+    .body("application/x-tar", archive(&[("state.db", 0o644, b"x")]));
     bed.engine.client().call(&put).await.unwrap();
     let changes = bed.engine.container_changes(&id).await.unwrap();
     let found = changes.iter().find(|change| change.path == "/state.db").unwrap();
@@ -186,15 +187,18 @@ async fn a_secret_is_in_no_error_of_a_real_engine() {
     for env in ["=canary-7", "canary-7=x\u{0}y"] {
         let mut body = bed.body(&image);
         body["Env"] = json!([env]);
-        let error =
-            match bed.engine.create_container(&bed.name("web"), None, &Secret::new(body)).await {
+        let error = match bed
+            .engine
+            .create_container(&NewContainer::new(bed.name("web"), Secret::new(body)))
+            .await
+        {
+            Err(error) => error,
+            // Taken by the engine: then it is started, and refused there.
+            Ok(created) => match bed.engine.start_container(&created.id).await {
                 Err(error) => error,
-                // Taken by the engine: then it is started, and refused there.
-                Ok(created) => match bed.engine.start_container(&created.id).await {
-                    Err(error) => error,
-                    Ok(_) => continue,
-                },
-            };
+                Ok(_) => continue,
+            },
+        };
         assert!(!format!("{error} {error:?}").contains("=canary-7"), "{error}");
     }
 }

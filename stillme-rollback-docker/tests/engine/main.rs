@@ -6,5 +6,7 @@
 mod real;
 
 mod containers;
+mod health;
 mod images;
 mod reach;
+mod versions;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::{ImageRef, Secret};
-use stillme_rollback_docker::engine::{ContainerFilter, ContainerSummary};
+use stillme_rollback_docker::engine::{ContainerFilter, ContainerSummary, NewContainer};
 use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
@@ -91,6 +91,24 @@ impl Testbed {
         (reference, id)
     }
 
+    /// Loads an image that says it is made for another architecture.
+    pub(crate) async fn foreign_image(&self, tag: &str, arch: &str) -> ImageRef {
+        let reference: ImageRef = format!("{}:{tag}", self.prefix).parse().unwrap();
+        let config = json!({
+            "architecture": arch, "os": "linux", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": []}, "history": [],
+        });
+        let manifest =
+            json!([{"Config": "config.json", "RepoTags": [reference.as_str()], "Layers": []}]);
+        let tar = archive(&[
+            ("config.json", 0o644, config.to_string().as_bytes()),
+            ("manifest.json", 0o644, manifest.to_string().as_bytes()),
+        ]);
+        let load = Call::posting("load image", "/images/load").body("application/x-tar", tar);
+        self.engine.client().call(&load).await.unwrap();
+        reference
+    }
+
     /// The body of a container of an image, to be changed as a test likes.
     pub(crate) fn body(&self, image: &ImageRef) -> Value {
         json!({"Image": image.as_str(), "Labels": {LABEL: self.prefix}, "HostConfig": {}})
@@ -98,7 +116,11 @@ impl Testbed {
 
     /// Creates a container.
     pub(crate) async fn create(&self, name: &ContainerName, body: Value) -> ContainerId {
-        self.engine.create_container(name, None, &Secret::new(body)).await.unwrap().id
+        self.engine
+            .create_container(&NewContainer::new(name.clone(), Secret::new(body)))
+            .await
+            .unwrap()
+            .id
     }
 
     /// Creates and starts a container.
@@ -208,14 +230,17 @@ pub(crate) fn free_port() -> u16 {
 
 /// A build's context: a Dockerfile and the service.
 fn context(dockerfile: &str) -> Vec<u8> {
+    archive(&[("Dockerfile", 0o644, dockerfile.as_bytes()), ("service", 0o755, service())])
+}
+
+/// A tar archive of these files: name, mode, content.
+pub(crate) fn archive(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
-    for (name, mode, content) in
-        [("Dockerfile", 0o644, dockerfile.as_bytes()), ("service", 0o755, service())]
-    {
+    for (name, mode, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
-        header.set_mode(mode);
-        tar.append_data(&mut header, name, content).unwrap();
+        header.set_mode(*mode);
+        tar.append_data(&mut header, name, *content).unwrap();
     }
     tar.into_inner().unwrap()
 }
