@@ -4,12 +4,14 @@
 mod preflight;
 mod steps;
 
+use serde_json::Value;
 use stillme_rollback_core::{
     Error, ErrorKind, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal, Release,
     Request, Result, Strategy, Undo,
 };
 
 use crate::action::Subject;
+use crate::checks;
 use crate::detail::{self, Detail, text};
 use crate::images::protecting_tag;
 use crate::names::{ContainerName, ImageId};
@@ -66,6 +68,8 @@ impl Strategy for CreateFirst {
 
         let mut plan = Plan::new(self.name(), observation.target.clone(), from, to);
         plan.checks.clone_from(&request.checks);
+        let has_healthcheck = has_healthcheck(&recreated, image);
+        plan.checks.extend(checks::of_container(has_healthcheck, &request.checks));
         plan.on_inconclusive = request.on_inconclusive;
         plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
         plan.expected_outage = expected_outage(&detail);
@@ -131,6 +135,16 @@ fn image_ref(to: &Release, image: &ImageId, name: &ContainerName) -> Result<Imag
         Some(image) if image.tag().is_some() => Ok(image.clone()),
         _ => protecting_tag(image, name),
     }
+}
+
+/// Whether the new container will have a health check, of the user's or of its image.
+fn has_healthcheck(recreated: &Recreated, image: &Value) -> bool {
+    let users = recreated.body.expose().get("Healthcheck").filter(|check| !check.is_null());
+    let check = users.or_else(|| image.pointer("/Config/Healthcheck"));
+    check
+        .and_then(|check| check.pointer("/Test/0"))
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind != "NONE")
 }
 
 fn expected_outage(detail: &Detail) -> String {

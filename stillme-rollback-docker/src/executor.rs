@@ -16,7 +16,7 @@ use stillme_rollback_core::{
 
 use crate::action::{Subject, Verb};
 use crate::detail::{self, EngineDetail, text};
-use crate::engine::{ContainerFilter, ContainerSummary, Engine};
+use crate::engine::{ContainerFilter, ContainerSummary, Engine, NewContainer};
 use crate::names::{
     ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_TARGET_IMAGE,
 };
@@ -107,7 +107,8 @@ impl DockerExecutor {
         let (scene, all) = self.scene(&context.run).await?;
         let recreated = self.recreated(context, &all).await?;
         let name = scene.name.waiting(&context.run.id)?;
-        let created = self.engine.create_container(&name, None, &recreated.body).await?;
+        let container = NewContainer::new(name, recreated.body);
+        let created = self.engine.create_container(&container).await?;
         // By tag: between the plan and now the tag may have moved.
         let made = self.inspect(&created.id).await?;
         let made_of = text(made.expose(), "/Image");

@@ -10,6 +10,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod checks;
 pub mod connect;
 pub mod detail;
 pub mod engine;

@@ -13,7 +13,7 @@ use stillme_rollback_core::{
 use super::model::{DockerCall, DockerModel, DockerReply, ModelState};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
-    ImageSummary, PathChange,
+    ImageSummary, NewContainer, PathChange,
 };
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 
@@ -86,13 +86,9 @@ impl Engine for ModelEngine {
         Ok(all)
     }
 
-    async fn create_container(
-        &self,
-        name: &ContainerName,
-        _platform: Option<&str>,
-        body: &Secret<Value>,
-    ) -> Result<Created> {
-        let call = DockerCall::Create(name.as_str().to_owned(), body.expose().clone());
+    async fn create_container(&self, container: &NewContainer) -> Result<Created> {
+        let (name, body) = (container.name.as_str(), container.body.expose());
+        let call = DockerCall::Create(name.to_owned(), body.clone());
         match self.0.call(call)? {
             DockerReply::Created(id) => Ok(Created::new(ContainerId::new(id)?)),
             _ => Err(Error::new(ErrorKind::Corrupt, "call engine", "no id came")),
