@@ -82,15 +82,10 @@ impl Holding {
         let lines = BufReader::new(holding.0.stdout.take().unwrap()).lines();
         let (told, heard) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let held = lines
-                .map_while(std::io::Result::ok)
-                .any(|line| line == "held");
+            let held = lines.map_while(std::io::Result::ok).any(|line| line == "held");
             let _ = told.send(held);
         });
-        assert!(
-            heard.recv_timeout(LIMIT).unwrap(),
-            "the child does not hold"
-        );
+        assert!(heard.recv_timeout(LIMIT).unwrap(), "the child does not hold");
         holding
     }
 
@@ -122,19 +117,13 @@ async fn a_killed_process_holds_nothing() {
         let mut other = Holding::start(&exe, &folder, rustix::process::geteuid().as_raw());
         let error = try_take(&lease).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Held);
-        for says in [
-            format!("pid: {}", other.0.id()),
-            "at step `stop-old`".to_owned(),
-        ] {
+        for says in [format!("pid: {}", other.0.id()), "at step `stop-old`".to_owned()] {
             assert!(error.to_string().contains(&says), "{says} in {error}");
         }
         other.kill();
         let killed = Instant::now();
         try_take(&lease).await.unwrap();
-        println!(
-            "counts: taken {:?} after the holder's end",
-            killed.elapsed()
-        );
+        println!("counts: taken {:?} after the holder's end", killed.elapsed());
     }
 }
 
@@ -158,20 +147,12 @@ async fn users_of_one_machine_exclude_each_other() {
     let folder = dir.path().join("lock");
     let lease = FileLease::new(&folder);
     let mut nobody = Holding::start(&exe, &folder, NOBODY);
-    assert_eq!(
-        std::fs::metadata(&folder).unwrap().uid(),
-        NOBODY,
-        "nobody came first"
-    );
+    assert_eq!(std::fs::metadata(&folder).unwrap().uid(), NOBODY, "nobody came first");
     let error = try_take(&lease).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Held, "{error}");
     assert!(error.to_string().contains("at step `stop-old`"), "{error}");
     let found = std::fs::metadata(&folder).unwrap();
-    assert_eq!(
-        (found.uid(), found.mode() & 0o7777),
-        (0, 0o1777),
-        "root took the folder over"
-    );
+    assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o1777), "root took the folder over");
     nobody.kill();
     try_take(&lease).await.unwrap();
 

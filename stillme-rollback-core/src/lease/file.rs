@@ -56,10 +56,7 @@ impl FileLease {
     /// Leases in this folder. All processes that shall respect each other must use the same one: see
     /// [`on_this_machine`](Self::on_this_machine).
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            clock: Arc::new(SystemClock::new()),
-        }
+        Self { dir: dir.into(), clock: Arc::new(SystemClock::new()) }
     }
 
     /// Leases in the folder that all users of this machine share: [`default_lease_dir`].
@@ -120,12 +117,10 @@ impl Lease for FileLease {
         let work = move || acquire(&dir, &target, &holder, now);
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done.map(|held| Box::new(held) as Box<dyn Held>),
-            Err(error) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "take the target",
-                "the work was cut short",
-            )
-            .with_source(error)),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Unavailable, "take the target", "the work was cut short")
+                    .with_source(error))
+            }
         }
     }
 }
@@ -149,12 +144,7 @@ fn acquire(
         }
         // Somebody may have put another file in its place before the lock was ours.
         if folder.has(&name, &file) {
-            let held = FileHeld {
-                folder,
-                name,
-                file,
-                holder: Mutex::new(holder.clone()),
-            };
+            let held = FileHeld { folder, name, file, holder: Mutex::new(holder.clone()) };
             held.write_note(holder);
             return Ok(held);
         }
@@ -196,13 +186,11 @@ impl FileHeld {
     /// Best effort: where the note can't be written, the next one learns that somebody holds the
     /// target, and not who.
     fn write_note(&self, holder: &Holder) {
-        let written = serde_json::to_string(holder)
-            .map_err(io::Error::from)
-            .and_then(|note| {
-                let line = format!("{note}\n");
-                self.file.write_all_at(line.as_bytes(), 0)?;
-                self.file.set_len(line.len() as u64)
-            });
+        let written = serde_json::to_string(holder).map_err(io::Error::from).and_then(|note| {
+            let line = format!("{note}\n");
+            self.file.write_all_at(line.as_bytes(), 0)?;
+            self.file.set_len(line.len() as u64)
+        });
         if let Err(error) = written {
             tracing::debug!(file = %self.name, %error, "no note of who holds the target");
         }

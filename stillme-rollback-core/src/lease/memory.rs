@@ -32,10 +32,7 @@ impl Default for MemoryLease {
 impl MemoryLease {
     /// No target is held.
     pub fn new() -> Self {
-        Self {
-            held: Arc::default(),
-            clock: Arc::new(SystemClock::new()),
-        }
+        Self { held: Arc::default(), clock: Arc::new(SystemClock::new()) }
     }
 
     /// The same leases with another clock for the age in a refusal.
@@ -72,13 +69,8 @@ impl Lease for MemoryLease {
         }
         held.given += 1;
         let number = held.given;
-        held.by_target
-            .insert(target.clone(), (number, holder.clone()));
-        Ok(Box::new(MemoryHeld {
-            held: Arc::clone(&self.held),
-            target: target.clone(),
-            number,
-        }))
+        held.by_target.insert(target.clone(), (number, holder.clone()));
+        Ok(Box::new(MemoryHeld { held: Arc::clone(&self.held), target: target.clone(), number }))
     }
 }
 
@@ -94,10 +86,8 @@ impl MemoryHeld {
     /// Works on our own entry, if it is still ours.
     fn with_ours<T>(&self, work: impl FnOnce(&mut Holders) -> T) -> Option<T> {
         let mut held = lock(&self.held);
-        let is_ours = held
-            .by_target
-            .get(&self.target)
-            .is_some_and(|(number, _)| *number == self.number);
+        let is_ours =
+            held.by_target.get(&self.target).is_some_and(|(number, _)| *number == self.number);
         is_ours.then(|| work(&mut held))
     }
 }

@@ -217,13 +217,7 @@ mod tests {
         let path = dir.path().join("file");
         let disk = LocalDisk::default();
         let open = || LocalFile {
-            file: plain()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .unwrap(),
+            file: plain().read(true).write(true).create(true).truncate(false).open(&path).unwrap(),
             syncs: Arc::clone(&disk.syncs),
         };
         let (one, two) = (open(), open());

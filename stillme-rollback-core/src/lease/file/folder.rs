@@ -42,10 +42,7 @@ impl Folder {
             };
             unavailable(dir, why).with_source(io::Error::from(error))
         })?;
-        let folder = Self {
-            dir: dir.to_owned(),
-            fd,
-        };
+        let folder = Self { dir: dir.to_owned(), fd };
         folder.check()?;
         Ok(folder)
     }
@@ -145,11 +142,7 @@ impl Folder {
 fn make(dir: &Path) -> Result<()> {
     let failed = |error| unavailable(dir, "can't be made").with_source(error);
     if let Some(above) = dir.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(above)
-            .map_err(failed)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(failed)?;
     }
     match std::fs::DirBuilder::new().mode(SHARED).create(dir) {
         // Whatever the umask says.
@@ -173,12 +166,8 @@ fn is_remote(kind: u32) -> bool {
 }
 
 pub(super) fn unavailable(path: &Path, why: &str) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "take the target",
-        format!("{} {why}", path.display()),
-    )
-    .with_hint("nothing was touched; put the folder of the leases right, then try again")
+    Error::new(ErrorKind::Unavailable, "take the target", format!("{} {why}", path.display()))
+        .with_hint("nothing was touched; put the folder of the leases right, then try again")
 }
 
 #[cfg(test)]

@@ -26,10 +26,7 @@ pub async fn check_lease(lease: Arc<dyn Lease>) {
 }
 
 async fn in_time(what: &str, part: impl Future<Output = ()>) {
-    assert!(
-        tokio::time::timeout(LIMIT, part).await.is_ok(),
-        "{what}: not done within {LIMIT:?}"
-    );
+    assert!(tokio::time::timeout(LIMIT, part).await.is_ok(), "{what}: not done within {LIMIT:?}");
 }
 
 #[expect(clippy::expect_used, reason = "the names below are fixed and fit")]
@@ -37,10 +34,7 @@ fn target(scope: &str, name: &str) -> Target {
     Target::new("conformance", scope, name).expect("a target")
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a machine without randomness can't run the suite"
-)]
+#[expect(clippy::expect_used, reason = "a machine without randomness can't run the suite")]
 fn holder() -> Holder {
     let now = SystemClock::new().now();
     let run = RunId::generate(now).expect("random bytes");
@@ -86,10 +80,7 @@ async fn refuses_what_is_held(lease: &dyn Lease) {
             format!("rollback abort {}", first.run),
             format!("rollback resume {}", first.run),
         ] {
-            assert!(
-                error.contains(&part),
-                "the refusal must say `{part}`: {error}"
-            );
+            assert!(error.contains(&part), "the refusal must say `{part}`: {error}");
         }
         must(held.confirm().await, "a refused attempt changes nothing");
     }
@@ -109,12 +100,8 @@ async fn refuses_what_is_held(lease: &dyn Lease) {
 }
 
 async fn tells_targets_apart(lease: &dyn Lease) {
-    let targets = [
-        target("one", "a.b"),
-        target("one", "a-b"),
-        target("one", "A-b"),
-        target("two", "a-b"),
-    ];
+    let targets =
+        [target("one", "a.b"), target("one", "a-b"), target("one", "A-b"), target("two", "a-b")];
     let mut held = Vec::new();
     for target in &targets {
         held.push(take(lease, target).await);
@@ -139,11 +126,7 @@ async fn lets_one_of_many_win(lease: &dyn Lease) {
         let won = all.iter().filter(|taken| taken.is_ok()).count();
         assert_eq!(won, 1, "of four exactly one wins");
         for taken in all.iter().filter_map(|taken| taken.as_ref().err()) {
-            assert_eq!(
-                taken.kind(),
-                ErrorKind::Held,
-                "the others are refused: {taken}"
-            );
+            assert_eq!(taken.kind(), ErrorKind::Held, "the others are refused: {taken}");
         }
     }
 }
