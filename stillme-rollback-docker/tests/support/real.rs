@@ -191,13 +191,17 @@ impl Testbed {
             let _ = self.engine.remove_container(&container.id, true).await;
         }
         let client = self.engine.client();
-        for image in self.engine.list_images(&self.prefix).await.unwrap_or_default() {
-            for tag in image.tags {
-                let call = Call::deleting("remove image", format!("/images/{tag}"));
-                let _ = client.call(&call.query("force", "true")).await;
-            }
-        }
         let filters = json!({"label": [format!("{LABEL}={}", self.prefix)]}).to_string();
+        // By label and id: also those whose tags were taken by others, or given by a rollback.
+        let list = Call::reading("list images", "/images/json").query("filters", filters.clone());
+        let images = match client.call(&list).await {
+            Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
+            Err(_) => Vec::<Value>::new(),
+        };
+        for id in images.iter().filter_map(|image| image["Id"].as_str()) {
+            let call = Call::deleting("remove image", format!("/images/{id}"));
+            let _ = client.call(&call.query("force", "true")).await;
+        }
         for what in ["networks", "volumes"] {
             let call = Call::posting("prune", format!("/{what}/prune"));
             let _ = client.call(&call.query("filters", filters.clone())).await;
