@@ -68,6 +68,7 @@ async fn back_and_forth_goes_by_evidence_and_leaves_one_name() {
     stage.run(stage.plan("v1").await).await;
     let plan = stage.plan("previous").await;
     assert!(plan.to.to_string().contains(":v2"), "{}", plan.to);
+    assert!(plan.to_string().contains("takes that rollback back"), "{plan}");
     let report = stage.run(plan).await;
     assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
     assert_eq!(stage.version(), "v2");
