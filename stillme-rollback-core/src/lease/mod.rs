@@ -1,5 +1,9 @@
 //! The lease: one run at a time for a target.
 
+mod file;
+mod memory;
+mod refusal;
+
 use std::fmt;
 use std::time::SystemTime;
 
@@ -9,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::id::RunId;
 use crate::target::Target;
+
+pub use self::file::{FileLease, default_lease_dir};
+pub use self::memory::MemoryLease;
 
 /// Who holds a target, as the refusal of the next one tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

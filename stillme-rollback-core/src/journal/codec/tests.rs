@@ -85,8 +85,7 @@ fn the_largest_numbers_survive() {
 #[test]
 fn a_plan_keeps_its_fingerprint() {
     let mut plan = (*sample::plan()).clone();
-    let odd =
-        [0.1, 1.0 / 3.0, 5e-324, f64::MAX, 0.950_000_000_000_000_1, 122_416_294_033_786_585e-3];
+    let odd = [0.1, 1.0 / 3.0, 5e-324, f64::MAX, 0.1 + 0.2, 1.0 / 49.0];
     plan.checks = vec![crate::CheckSpec::new(
         "slo",
         "slo",

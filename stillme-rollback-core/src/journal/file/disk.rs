@@ -155,6 +155,14 @@ struct LocalFile {
     syncs: Arc<AtomicU64>,
 }
 
+impl Drop for LocalFile {
+    fn drop(&mut self) {
+        // Closing is not enough: while another thread starts a process, that one has a copy of every
+        // open file for a moment, and the lock lives as long as the last copy.
+        let _ = self.file.unlock();
+    }
+}
+
 impl DiskFile for LocalFile {
     fn try_lock(&self) -> io::Result<bool> {
         match self.file.try_lock() {
@@ -196,4 +204,27 @@ fn read_up_to(file: impl io::Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of the open file, as a process that is just being started has it.
+    #[test]
+    fn a_lock_ends_with_its_file_whoever_has_a_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let disk = LocalDisk::default();
+        let open = || LocalFile {
+            file: plain().read(true).write(true).create(true).truncate(false).open(&path).unwrap(),
+            syncs: Arc::clone(&disk.syncs),
+        };
+        let (one, two) = (open(), open());
+        assert!(one.try_lock().unwrap());
+        assert!(!two.try_lock().unwrap());
+        let _copy = one.file.try_clone().unwrap();
+        drop(one);
+        assert!(two.try_lock().unwrap());
+    }
 }

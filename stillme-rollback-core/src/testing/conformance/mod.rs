@@ -3,6 +3,8 @@
 //! Each one panics with what was expected and what was seen, so call it from a test.
 
 mod journal;
+mod lease;
 pub(crate) mod sample;
 
 pub use self::journal::{check_journal, check_journal_processes};
+pub use self::lease::check_lease;
