@@ -8,11 +8,10 @@ use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
 
 use crate::cli::Abort;
-use crate::docker::health_url;
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
-use crate::resume::take_up;
+use crate::resume::{Judge, take_up};
 use crate::signals::Signals;
 use crate::state_dir::StateDir;
 use crate::{output, recorded};
@@ -22,7 +21,6 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Gives a run up.
 pub(crate) async fn run(arguments: &Abort, io: &mut Io, around: &Surroundings) -> Outcome {
-    let url = health_url(arguments.health_url.as_deref())?;
     let state = StateDir::choose(&arguments.place, around)?;
     let journal = state.journal();
     let run = recorded::find(&journal, &arguments.run).await?;
@@ -31,7 +29,7 @@ pub(crate) async fn run(arguments: &Abort, io: &mut Io, around: &Surroundings) -
     let mut wish = Wish::default();
     wish.undo = Some(format!("given up by {who}"));
     let mut signals = Signals::take_over()?;
-    match take_up(&state, run, wish, url, arguments.patience, around).await {
+    match take_up(&state, run, wish, Judge::Nobody, arguments.patience, around).await {
         Ok(handle) => follow(handle, io, format, &mut signals).await,
         Err(error) if error.kind() == ErrorKind::Held && works(&journal, run).await => {
             journal.request_abort(run, &who).await?;

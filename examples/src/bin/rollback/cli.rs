@@ -33,7 +33,8 @@ Exit codes: `rollback --help`",
       Shows what would be done and touches nothing.
   rollback docker web --to previous --health-url http://localhost:8080/healthz
       Asks, then goes back to what ran before; the URL decides whether it works.
-  rollback docker web --to v1 --approve \"$(rollback docker web --to v1 --plan --output json | jq -r .fingerprint)\"
+  F=$(rollback docker web --to v1 --plan --output json | jq -r .fingerprint)
+  rollback docker web --to v1 --approve $F
       Runs exactly the plan that was shown, and no other.
   rollback runs; rollback show RUN
       What was done here, and how.
@@ -108,11 +109,11 @@ pub(crate) struct Docker {
     pub(crate) deadline: Duration,
 
     /// What to do when the deadline passes and nothing is proven either way
-    #[arg(long, value_enum, default_value = "pause")]
+    #[arg(long, value_enum, default_value = "pause", value_name = "WHAT")]
     pub(crate) on_inconclusive: Inconclusive,
 
     /// How to switch
-    #[arg(long, value_enum, default_value = "create-first")]
+    #[arg(long, value_enum, default_value = "create-first", value_name = "HOW")]
     pub(crate) strategy: Strategy,
 
     /// Show the plan and its fingerprint, and touch nothing
@@ -166,7 +167,7 @@ pub(crate) struct Resume {
     pub(crate) accept: Option<String>,
 
     /// Whether the step happened that must not be repeated
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "ANSWER")]
     pub(crate) happened: Option<Happened>,
 
     /// The health URL again, if its query was kept out of the journal
@@ -217,10 +218,6 @@ pub(crate) struct Abort {
     /// How long to wait for a run that works to obey
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub(crate) wait: Duration,
-
-    /// The health URL again, if its query was kept out of the journal
-    #[arg(long, value_name = "URL")]
-    pub(crate) health_url: Option<String>,
 
     #[command(flatten)]
     pub(crate) patience: Patience,

@@ -1,7 +1,8 @@
 //! `rollback docker`: a container back to another version.
 
 use stillme_rollback_core::{
-    CheckSpec, Fingerprint, HashKey, Plan, PlanRefusal, Request, Result, Strategy as _, Target,
+    CheckSpec, Error, ErrorKind, Fingerprint, HashKey, Plan, PlanRefusal, Request, Result,
+    Strategy as _, Target,
 };
 use stillme_rollback_docker::versions::Wanted;
 use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
@@ -39,6 +40,10 @@ pub(crate) async fn run(arguments: &Docker, io: &mut Io, around: &Surroundings) 
     };
     output::plan(io, format, &plan);
     if arguments.plan {
+        let fingerprint = plan.fingerprint();
+        io.note(format_args!(
+            "nothing was touched; `--approve {fingerprint}` runs exactly this plan"
+        ));
         return Ok(0);
     }
     asked.consent.check(io, &plan)?;
@@ -96,7 +101,6 @@ pub(crate) fn health_url(text: Option<&str>) -> Outcome<Option<HealthUrl>> {
     read(text.map(HealthUrl::parse).transpose())
 }
 
-fn unknown(refusal: PlanRefusal) -> stillme_rollback_core::Error {
-    use stillme_rollback_core::{Error, ErrorKind};
+fn unknown(refusal: PlanRefusal) -> Error {
     Error::new(ErrorKind::Rejected, "plan rollback", "the strategy refused").with_source(refusal)
 }

@@ -95,10 +95,11 @@ impl Surroundings {
             state_home: set("XDG_STATE_HOME").map(PathBuf::from),
             runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),
             home: set("HOME").map(PathBuf::from),
-            user: user.map_or_else(
-                || format!("user {}", uid.as_raw()),
-                |user| user.to_string_lossy().into_owned(),
-            ),
+            user: match user {
+                Some(user) => user.to_string_lossy().into_owned(),
+                None if uid.is_root() => "root".to_owned(),
+                None => format!("user {}", uid.as_raw()),
+            },
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::io::Io;
 /// Says a plan.
 pub(crate) fn plan(io: &mut Io, output: Output, plan: &Plan) {
     match output {
-        Output::Text => io.say(plan),
+        Output::Text => io.say(plan.to_string().trim_end()),
         Output::Json => {
             let fingerprint = plan.fingerprint();
             io.say(json!({"type": "plan", "fingerprint": fingerprint, "plan": plan}));
@@ -26,7 +26,7 @@ pub(crate) fn plan(io: &mut Io, output: Output, plan: &Plan) {
 /// Says a run's report.
 pub(crate) fn report(io: &mut Io, output: Output, report: &Report) {
     match output {
-        Output::Text => io.say(report),
+        Output::Text => io.say(report.to_string().trim_end()),
         Output::Json => io.say(typed("report", report)),
     }
 }

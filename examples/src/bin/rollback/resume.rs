@@ -30,7 +30,7 @@ pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) 
         },
     };
     let mut signals = Signals::take_over()?;
-    let handle = take_up(&state, run, wish, url, arguments.patience, around).await?;
+    let handle = take_up(&state, run, wish, Judge::Plan(url), arguments.patience, around).await?;
     follow(handle, io, format, &mut signals).await
 }
 
@@ -79,12 +79,20 @@ fn only_unfinished(recorded: &Recorded, io: &mut Io, format: Output) -> Result<O
     }
 }
 
+/// Who decides in the rest of a run.
+pub(crate) enum Judge {
+    /// The checks of its plan, with the URL that the plan keeps without its query.
+    Plan(Option<HealthUrl>),
+    /// Nobody: on its way back a run asks for no verdict, so it needs no URL again.
+    Nobody,
+}
+
 /// Puts together again what a run is made of, from its plan, and goes on with it.
 pub(crate) async fn take_up(
     state: &StateDir,
     run: RunId,
     wish: Wish,
-    url: Option<HealthUrl>,
+    judge: Judge,
     patience: Patience,
     around: &Surroundings,
 ) -> Result<RunHandle> {
@@ -94,7 +102,10 @@ pub(crate) async fn take_up(
     let docker = parts::connect().await?;
     let executor = parts::executor(&docker, state.hash_key()?, Vec::new());
     parts::check_target(&executor, &plan.target).await?;
-    let verifier = parts::verifier(&plan.checks, &docker, url)?;
+    let verifier = match judge {
+        Judge::Plan(url) => parts::verifier(&plan.checks, &docker, url)?,
+        Judge::Nobody => parts::verifier(&[], &docker, None)?,
+    };
     let engine = parts::engine(executor, verifier, journal, patience, around)?;
     engine.resume(run, wish).await
 }
