@@ -55,7 +55,8 @@ Exit codes:
   15  Paused: the target serves, and the run can be resumed or given up
 
 State: a journal for each run in /var/lib/stillme-rollback (root) or
-$XDG_STATE_HOME/stillme-rollback, unless --journal-dir names another folder.
+$XDG_STATE_HOME/stillme-rollback, unless --journal-dir or
+STILLME_ROLLBACK_JOURNAL_DIR names another folder.
 Engine: as the docker command finds it (DOCKER_HOST, DOCKER_CONTEXT, …).",
     disable_help_subcommand = true,
     max_term_width = 100
@@ -250,7 +251,7 @@ pub(crate) struct Patience {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
     /// The folder of journals [default: see rollback --help]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "STILLME_ROLLBACK_JOURNAL_DIR", hide_env_values = true)]
     pub(crate) journal_dir: Option<PathBuf>,
 }
 
