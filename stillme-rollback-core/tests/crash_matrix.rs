@@ -1,5 +1,11 @@
 //! The crash matrix of the testing kit's own strategy, and that it bites.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its figures"
+)]
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -6,8 +6,8 @@ mod steps;
 
 use serde_json::Value;
 use stillme_rollback_core::{
-    Error, ErrorKind, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal, Release,
-    Request, Result, Strategy, Undo,
+    Error, ErrorKind, Evidence, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal,
+    Release, Request, Result, Strategy, Undo,
 };
 
 use crate::action::Subject;
@@ -73,7 +73,8 @@ impl Strategy for CreateFirst {
         plan.on_inconclusive = request.on_inconclusive;
         plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
         plan.expected_outage = expected_outage(&detail);
-        plan.notes = self.notes(&detail, &recreated, &source, &replacement)?;
+        plan.notes = left_before(&plan.to);
+        plan.notes.extend(self.notes(&detail, &recreated, &source, &replacement)?);
         let recipe = Recipe {
             subject,
             spec: recreated.spec_hash(&self.key),
@@ -114,6 +115,21 @@ impl CreateFirst {
         }
         Ok(notes)
     }
+}
+
+/// A warning if a rollback went away from this release: going there takes that rollback back.
+fn left_before(to: &Release) -> Vec<Note> {
+    let left = to.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::LeftBy { run } => Some(run),
+        _ => None,
+    });
+    left.take(1)
+        .map(|run| {
+            Note::warning(format!(
+                "run {run} went away from this release because it was not wanted: going there takes that rollback back"
+            ))
+        })
+        .collect()
 }
 
 /// Where to go: what was named, or what there is evidence of.
@@ -160,6 +176,3 @@ fn expected_outage(detail: &Detail) -> String {
 fn refusal(kind: ErrorKind, message: impl Into<String>) -> Error {
     Error::new(kind, "plan rollback", message)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,11 @@
 //! The crash matrix of `create-first`: the real strategy and the real executor, over an engine model.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its figures"
+)]
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -256,6 +256,15 @@ fn a_run_that_was_superseded_before_the_switch_cleared_its_own_away() {
     assert_eq!(report.remaining, [] as [&str; 0]);
 }
 
+/// Behind a switch nothing is touched any more, so what was prepared is still there.
+#[test]
+fn a_run_that_was_superseded_behind_its_switch_leaves_what_it_prepared() {
+    let story = Story::begin().done("create").done("stop").turn_back("x");
+    let report = report(&story.end(EndState::Superseded, "somebody else deployed"));
+    assert_eq!(report.steps[0].standing, Standing::Done);
+    assert_eq!(report.remaining.len(), 2);
+}
+
 /// The way back looks from the last step to the first: behind the one that failed all is well.
 #[test]
 fn what_lies_behind_a_failed_undo_is_undone() {
@@ -282,14 +291,19 @@ fn when_nothing_is_known_everything_is_left_to_do() {
     assert_eq!(report(&story).remaining.len(), 3);
 }
 
-#[test]
-fn a_run_that_does_not_know_asks() {
+/// A step that must not be repeated, begun.
+fn in_question() -> Story {
     let mut story = Story::begin();
     let mut plan = plan();
     plan.steps[0].kind = crate::StepKind::AtMostOnce;
     let fingerprint = plan.fingerprint();
     story.records[0].entry = Entry::Begin { plan: plan.into(), fingerprint };
-    let story = story.intent("create", 1, Direction::Do).pause("it is not known");
+    story.intent("create", 1, Direction::Do)
+}
+
+#[test]
+fn a_run_that_does_not_know_asks() {
+    let story = in_question().pause("it is not known");
     let run = run();
     let expected = [
         format!("rollback resume {run} --happened yes  # if you see that it happened"),
@@ -303,9 +317,19 @@ fn a_run_that_does_not_know_asks() {
     };
     assert_eq!(*next, expected);
 
+    let known = in_question()
+        .result("create", 1, Direction::Do, StepOutcome::Changed, None)
+        .pause("stopped on request");
+    let plain = format!("rollback resume {run}  # goes on where it stopped");
+    assert_eq!(report(&known).next[0], plain);
+    let events = crate::event::Narrator::replay(run, &known.records).unwrap();
+    let crate::event::EventKind::Paused { next, .. } = &events[3].kind else {
+        panic!("{events:?}");
+    };
+    assert_eq!(next[0], plain);
+
     let answer = Entry::Answer { step: id("create"), happened: true };
     let answered = story.resumed("x").then(0, answer).pause("stopped on request");
-    let plain = format!("rollback resume {run}  # goes on where it stopped");
     assert_eq!(report(&answered).next[0], plain);
     let events = crate::event::Narrator::replay(run, &answered.records).unwrap();
     let crate::event::EventKind::Paused { next, .. } = &events[5].kind else {

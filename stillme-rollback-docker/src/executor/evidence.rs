@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use stillme_rollback_core::{Error, Exhibit, HashKey, Printable, Result};
+use stillme_rollback_core::{Clock as _, Exhibit, HashKey, Printable, Result, SystemClock};
 
 use crate::detail::text;
 use crate::engine::{ContainerSummary, Engine, EventWindow};
@@ -13,6 +13,8 @@ use crate::names::ContainerRef;
 const LINES: usize = 500;
 /// Bytes of the log that are kept.
 const BYTES: usize = 256 * 1024;
+/// How long each piece may take. The service waits for its way back meanwhile.
+const EACH: Duration = Duration::from_secs(2);
 
 /// Collects it. What can't be had is said, not hidden.
 pub(super) async fn collect(
@@ -25,27 +27,35 @@ pub(super) async fn collect(
     let Some(inspected) = inspected else { return Ok(exhibits) };
     let inspected = inspected.expose();
     exhibits.push(Exhibit::new("inspect.json", ending(inspected), redacted(inspected, key)));
-    exhibits.push(match engine.logs(&container.id, LINES, BYTES).await {
-        Ok(log) => Exhibit::new("log.txt", "", log.expose().clone()),
-        Err(error) => missing("log.txt", &error),
+    // One that does not answer must not cost the others.
+    let log = within("log.txt", async {
+        let log = engine.logs(&container.id, LINES, BYTES).await?;
+        Ok(log.expose().clone())
     });
-    exhibits.push(match events(engine, container).await {
-        Ok(content) => Exhibit::new("events.jsonl", "", content),
-        Err(error) => missing("events.jsonl", &error),
-    });
+    let events = within("events.jsonl", events(engine, container));
+    let (log, events) = tokio::join!(log, events);
+    exhibits.extend([log, events]);
     Ok(exhibits)
 }
 
-fn missing(name: &str, error: &Error) -> Exhibit {
-    Exhibit::new(name, format!("no {name}: {error}"), Vec::new())
+async fn within(name: &str, content: impl Future<Output = Result<Vec<u8>>>) -> Exhibit {
+    match tokio::time::timeout(EACH, content).await {
+        Ok(Ok(content)) => Exhibit::new(name, "", content),
+        Ok(Err(error)) => missing(name, &error.to_string()),
+        Err(_) => missing(name, "the engine did not answer in time"),
+    }
+}
+
+fn missing(name: &str, why: &str) -> Exhibit {
+    Exhibit::new(name, format!("no {name}: {why}"), Vec::new())
 }
 
 async fn events(engine: &dyn Engine, container: &ContainerSummary) -> Result<Vec<u8>> {
     let created = u64::try_from(container.created).unwrap_or_default();
     let since = SystemTime::UNIX_EPOCH + Duration::from_secs(created);
-    // The engine ends its answer once this second is past on its own clock.
-    let until = since + Duration::from_secs(24 * 3600);
-    let events = engine.events(&container.id, EventWindow::new(since, until)).await?;
+    // The engine ends its answer once this is past on its own clock.
+    let until = SystemClock::new().now();
+    let events = engine.events(&container.id, EventWindow::new(since.min(until), until)).await?;
     let lines: Vec<_> = events.expose().iter().map(|event| bare(event).to_string()).collect();
     Ok(lines.join("\n").into_bytes())
 }

@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn only_runs_in_a_row_decide() {
         let good = || Some(Ran::Good);
-        let cases: Vec<(&str, Vec<(Option<Ran>, bool)>, Option<Outcome>)> = vec![
+        type Runs = Vec<(Option<Ran>, bool)>;
+        let cases: Vec<(&str, Runs, Option<Outcome>)> = vec![
             ("nothing yet", vec![], None),
             (
                 "three good",

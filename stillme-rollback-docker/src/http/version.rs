@@ -8,9 +8,9 @@ use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
 /// The newest version that is spoken. From 1.52 on, `inspect` leaves out the configured MAC address
 /// and what else a faithful copy of a container needs.
-const NEWEST: ApiVersion = ApiVersion { major: 1, minor: 51 };
+const NEWEST: ApiVersion = ApiVersion::new(1, 51);
 /// The oldest version that is spoken: Engine 20.10.
-const OLDEST: ApiVersion = ApiVersion { major: 1, minor: 41 };
+const OLDEST: ApiVersion = ApiVersion::new(1, 41);
 
 /// A version of the engine's API: `1.41`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -21,6 +21,13 @@ pub struct ApiVersion {
     pub major: u16,
     /// Behind the dot.
     pub minor: u16,
+}
+
+impl ApiVersion {
+    /// A version from its two numbers.
+    pub const fn new(major: u16, minor: u16) -> Self {
+        Self { major, minor }
+    }
 }
 
 impl FromStr for ApiVersion {

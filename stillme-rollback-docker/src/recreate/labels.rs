@@ -7,18 +7,10 @@ use serde_json::Value;
 use super::merge::Images;
 use super::raw::{Object, object, set_object};
 use super::undecided::Undecided;
-
-/// Label of ours: the run that created the container.
-pub const RUN_LABEL: &str = "dev.stillme.rollback.run";
-/// Label of ours: the id of the container that it replaces.
-pub const FROM_LABEL: &str = "dev.stillme.rollback.from";
-/// Label of ours: the id of the image that was meant.
-pub const TARGET_IMAGE_LABEL: &str = "dev.stillme.rollback.target-image";
-/// Label of ours: the hash of what was asked for.
-pub const SPEC_LABEL: &str = "dev.stillme.rollback.spec";
+use crate::names::{LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_TARGET_IMAGE};
 
 /// The labels that a run sets. Others under the same prefix are the user's and stay.
-const OURS: [&str; 4] = [RUN_LABEL, FROM_LABEL, TARGET_IMAGE_LABEL, SPEC_LABEL];
+const OURS: [&str; 4] = [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC];
 
 const KEY: &str = "Labels";
 

@@ -5,7 +5,7 @@
 
 use stillme_rollback_core::Note;
 
-use super::api::ApiVersion;
+use super::api::{MANY_ENDPOINTS, NO_CONFIGURED_MAC};
 use super::raw::{Object, text};
 use super::source::Source;
 
@@ -19,10 +19,10 @@ pub(super) fn take(
     remarks: &mut Vec<Note>,
 ) -> Option<String> {
     let api = source.engine.api;
-    if api < ApiVersion::MANY_ENDPOINTS {
+    if api < MANY_ENDPOINTS {
         return None;
     }
-    if api >= ApiVersion::NO_CONFIGURED_MAC && !source.networks().is_empty() {
+    if api >= NO_CONFIGURED_MAC && !source.networks().is_empty() {
         remarks.push(Note::warning(format!(
             "API {api} does not tell a configured MAC address from a generated one: the new \
              container gets a generated one; ask with API 1.51 to keep it"

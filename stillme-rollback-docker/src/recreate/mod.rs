@@ -8,6 +8,33 @@
 //!
 //! Everything here is pure. A setting that equals the default of image A may have been the user's
 //! all the same; where that would change the result, it is named ([`Undecided`]) for the plan.
+//!
+//! ```
+//! use serde_json::json;
+//! use stillme_rollback_core::Secret;
+//! use stillme_rollback_docker::recreate::{
+//!     ApiVersion, EngineFacts, Replacement, Source, recreate,
+//! };
+//!
+//! let id = "4f0c".repeat(16);
+//! let container = json!({
+//!     "Id": id, "Image": "sha256:new", "HostConfig": {"NetworkMode": "default"},
+//!     "Config": {"Hostname": &id[..12], "Env": ["LEVEL=debug", "VERSION=2"], "User": "app"},
+//! });
+//! let image = |id: &str, version: &str| {
+//!     let config = json!({"Env": [format!("VERSION={version}")], "User": "app"});
+//!     Secret::new(json!({"Id": id, "Config": config}))
+//! };
+//! let engine = EngineFacts::new(ApiVersion::new(1, 41));
+//! let source = Source::new(Secret::new(container), image("sha256:new", "2"), engine);
+//! let recreated = recreate(&source, &Replacement::new("app:v1", image("sha256:old", "1")))?;
+//!
+//! // What the user said, and nothing of what the image said.
+//! let body = recreated.body.expose();
+//! assert_eq!(body["Env"], json!(["LEVEL=debug"]));
+//! assert!(body.get("User").is_none() && body.get("Hostname").is_none());
+//! # Ok::<(), stillme_rollback_core::Error>(())
+//! ```
 
 mod api;
 mod command;
@@ -37,7 +64,6 @@ use stillme_rollback_core::{Note, Result, Secret};
 
 pub use self::api::ApiVersion;
 pub use self::differences::{Change, Shown, differences};
-pub use self::labels::{FROM_LABEL, RUN_LABEL, SPEC_LABEL, TARGET_IMAGE_LABEL};
 pub use self::source::{EngineFacts, Replacement, Source};
 pub use self::undecided::Undecided;
 pub use self::volumes::CarriedVolume;

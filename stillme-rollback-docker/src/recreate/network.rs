@@ -8,7 +8,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Note, Printable, Secret};
 
 use super::Connect;
-use super::api::ApiVersion;
+use super::api::{EXACT_ALIASES, MANY_ENDPOINTS};
 use super::raw::{Object, is_unset, set_strings, strings, text};
 use super::source::Source;
 
@@ -58,7 +58,7 @@ pub(super) fn endpoints(source: &Source, mac: Option<&str>, remarks: &mut Vec<No
         if let Some(mac) = mac.filter(|_| index == 0) {
             config.insert("MacAddress".to_owned(), Value::from(mac));
         }
-        if index == 0 || source.engine.api >= ApiVersion::MANY_ENDPOINTS {
+        if index == 0 || source.engine.api >= MANY_ENDPOINTS {
             networks.at_create.insert((*name).clone(), Value::Object(config));
         } else {
             networks.afterwards.push(Connect {
@@ -107,7 +107,7 @@ fn aliases(network: &str, endpoint: &Object, source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let mut aliases = strings(endpoint, "Aliases").unwrap_or_default();
-    if source.engine.api < ApiVersion::EXACT_ALIASES {
+    if source.engine.api < EXACT_ALIASES {
         let hostname = source.config().map_or("", |config| text(config, "Hostname"));
         aliases.retain(|alias| alias != source.short_id() && alias != hostname);
     }

@@ -20,7 +20,7 @@ async fn images_of_a_repository_are_listed_with_their_tags() {
             (image.id.as_str(), tags)
         })
         .collect();
-    tags.sort_by(|a, b| b.1.len().cmp(&a.1.len()));
+    tags.sort_by_key(|(_, tags)| std::cmp::Reverse(tags.len()));
     let tag = |tag: &str| format!("{}:{tag}", bed.repository());
     assert_eq!(
         tags,

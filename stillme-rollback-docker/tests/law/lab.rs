@@ -151,7 +151,7 @@ impl Lab {
             // Every client sends one; without, engines leave some of their defaults out.
             body["HostConfig"] = json!({});
         }
-        let many = self.facts.api >= ApiVersion::MANY_ENDPOINTS;
+        let many = self.facts.api >= ApiVersion::new(1, 44);
         let at_create = if many { networks.len() } else { networks.len().min(1) };
         for (network, endpoint) in &networks[..at_create] {
             body["NetworkingConfig"]["EndpointsConfig"][network] = endpoint.clone();

@@ -85,7 +85,7 @@ pub(crate) fn version_1_41() -> Value {
 
 async fn serve(
     mut stream: UnixStream,
-    answer: Arc<impl Fn(&str, &str) -> Reply>,
+    answer: Arc<impl Fn(&str, &str) -> Reply + Send + Sync>,
     seen: Arc<Mutex<Vec<String>>>,
 ) {
     let Some((line, body)) = read_request(&mut stream).await else {

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -39,7 +40,7 @@ pub(crate) async fn testbed() -> Option<Testbed> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let wanted = std::env::var("STILLME_TEST_DOCKER").unwrap_or_default();
     if wanted == "off" {
-        eprintln!("LEFT OUT: STILLME_TEST_DOCKER=off");
+        left_out("STILLME_TEST_DOCKER=off");
         return None;
     }
     match HttpEngine::connect(&DockerEnv::from_env().unwrap()).await {
@@ -50,10 +51,17 @@ pub(crate) async fn testbed() -> Option<Testbed> {
         }
         Err(error) if wanted == "required" => panic!("an engine is required: {error}"),
         Err(error) => {
-            eprintln!("LEFT OUT, no engine answers: {error}");
+            left_out(&format!("no engine answers: {error}"));
             None
         }
     }
+}
+
+/// Straight to the terminal: what a test prints is not shown when it passes.
+fn left_out(why: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("LEFT OUT: {name}: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 impl Testbed {
@@ -155,7 +163,7 @@ impl Testbed {
         &self,
         id: &ContainerId,
         what: &str,
-        is_so: impl Fn(&Value) -> bool,
+        is_so: impl Fn(&Value) -> bool + Sync,
     ) -> Value {
         let waiting = async {
             loop {
@@ -191,13 +199,17 @@ impl Testbed {
             let _ = self.engine.remove_container(&container.id, true).await;
         }
         let client = self.engine.client();
-        for image in self.engine.list_images(&self.prefix).await.unwrap_or_default() {
-            for tag in image.tags {
-                let call = Call::deleting("remove image", format!("/images/{tag}"));
-                let _ = client.call(&call.query("force", "true")).await;
-            }
-        }
         let filters = json!({"label": [format!("{LABEL}={}", self.prefix)]}).to_string();
+        // By label and id: also those whose tags were taken by others, or given by a rollback.
+        let list = Call::reading("list images", "/images/json").query("filters", filters.clone());
+        let images = match client.call(&list).await {
+            Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
+            Err(_) => Vec::<Value>::new(),
+        };
+        for id in images.iter().filter_map(|image| image["Id"].as_str()) {
+            let call = Call::deleting("remove image", format!("/images/{id}"));
+            let _ = client.call(&call.query("force", "true")).await;
+        }
         for what in ["networks", "volumes"] {
             let call = Call::posting("prune", format!("/{what}/prune"));
             let _ = client.call(&call.query("filters", filters.clone())).await;

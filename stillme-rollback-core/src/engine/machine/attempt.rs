@@ -195,6 +195,9 @@ impl Machine {
             let time = self.options.wait_after(attempt.failed_reads);
             return self.wait(time, WaitReason::Backoff(error.note), Point::Waiting(attempt));
         }
+        if attempt.direction == Direction::Undo {
+            return self.pause_blind(&error);
+        }
         // What became of a request that was sent can't be seen: in doubt.
         let in_doubt = attempt.answer.is_some();
         self.note_doubt(in_doubt, now);

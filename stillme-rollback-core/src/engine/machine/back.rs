@@ -39,10 +39,7 @@ impl Machine {
                 let point = Point::SurveyAgain { reads: reads + 1 };
                 return self.wait(time, WaitReason::Backoff(error.note), point);
             }
-            Err(error) => {
-                let reason = format!("the target can't be looked at: {}", error.note.message);
-                return self.end(EndState::Stuck, reason);
-            }
+            Err(error) => return self.pause_blind(&error),
         };
         let foreign = facts.foreign.as_ref().map(ToString::to_string);
         if self.is_first_sight(foreign.clone()) {
@@ -71,6 +68,15 @@ impl Machine {
                 self.end(EndState::Restored, reason)
             }
         }
+    }
+
+    /// The way back goes on when the platform answers again: nothing is lost, and nothing else can be
+    /// done meanwhile.
+    pub(super) fn pause_blind(&mut self, error: &CallError) -> Command {
+        self.pause(format!(
+            "the way back can't go on while the platform does not answer; resume when it does: {}",
+            error.note.message
+        ))
     }
 
     /// The last step that was ever begun and whose undo does not hold. When the target is somebody

@@ -210,6 +210,22 @@ fn read_up_to(file: impl io::Read, limit: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    /// The folder looks before it opens; this holds even if somebody is quick in between.
+    #[test]
+    fn no_call_follows_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (precious, link) = (dir.path().join("precious"), dir.path().join("link"));
+        std::fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        let disk = LocalDisk::default();
+        assert_eq!(disk.node(&link).unwrap().kind, NodeKind::Other);
+        assert!(disk.read(&link, 100).is_err());
+        assert!(disk.open(&link).is_err());
+        assert!(disk.create(&link).is_err());
+        disk.remove(&link).unwrap();
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    }
+
     /// A copy of the open file, as a process that is just being started has it.
     #[test]
     fn a_lock_ends_with_its_file_whoever_has_a_copy() {

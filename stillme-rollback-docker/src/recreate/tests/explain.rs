@@ -6,7 +6,8 @@ use serde_json::json;
 use stillme_rollback_core::HashKey;
 
 use super::{Given, OTHER, V1_44};
-use crate::recreate::{EngineFacts, RUN_LABEL, SPEC_LABEL, differences, recreate};
+use crate::names::{LABEL_RUN, LABEL_SPEC};
+use crate::recreate::{EngineFacts, differences, recreate};
 
 const CANARY: &str = "c4n4ry-s3cr3t";
 
@@ -101,12 +102,12 @@ fn the_hash_knows_every_setting_and_no_run() {
     assert_ne!(plain, given.recreate().unwrap().spec_hash(&HashKey::from_bytes([8; 32])));
 
     let labels = BTreeMap::from([
-        (RUN_LABEL.to_owned(), "run".to_owned()),
-        (SPEC_LABEL.to_owned(), plain.clone()),
+        (LABEL_RUN.to_owned(), "run".to_owned()),
+        (LABEL_SPEC.to_owned(), plain.clone()),
     ]);
     let labelled = given.replacement().with_labels(labels);
     let recreated = recreate(&given.source(), &labelled).unwrap();
-    assert_eq!(recreated.body.expose()["Labels"][RUN_LABEL], "run");
+    assert_eq!(recreated.body.expose()["Labels"][LABEL_RUN], "run");
     assert_eq!(recreated.spec_hash(&key()), plain, "labels of ours do not count");
 
     let ulimits = |first: &str, second: &str| Given {

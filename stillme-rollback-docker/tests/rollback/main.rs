@@ -1,0 +1,12 @@
+//! `create-first` on a real engine, from the plan to the end.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/real.rs"]
+mod real;
+
+mod ends;
+mod refusals;
+mod settings;
+mod stage;
+mod world;
