@@ -1,0 +1,94 @@
+//! From the command line to a command, and from its outcome to an exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as Clap;
+use clap::{CommandFactory as _, Parser as _};
+use stillme_rollback_core::{Error, ErrorKind};
+
+use crate::cli::{Cli, Command, Completions, Output, Platform};
+use crate::exit::{ERROR, Failure, Outcome, USAGE};
+use crate::io::{Io, Surroundings};
+use crate::{abort, docker, output, resume, runs, show, versions};
+
+/// Runs the tool.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    io: &mut Io,
+    around: &Surroundings,
+) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage(io, &error)),
+    };
+    let format = format_of(&cli.command);
+    let code = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(command(cli.command, io, around));
+            // Whoever pressed Ctrl-C twice does not wait for what is under way.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Error::new(ErrorKind::Unavailable, "begin", "no threads can be had")
+            .with_source(error)
+            .into()),
+    };
+    let code = code.unwrap_or_else(|failure| output::failure(io, format, &failure));
+    ExitCode::from(code)
+}
+
+async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcome {
+    match command {
+        Command::Docker(arguments) => docker::run(&arguments, io, around).await,
+        Command::Versions(arguments) => match arguments.platform {
+            Platform::Docker => versions::run(&arguments, io, around).await,
+        },
+        Command::Resume(arguments) => resume::run(&arguments, io, around).await,
+        Command::Runs(arguments) => runs::run(&arguments, io, around).await,
+        Command::Show(arguments) => show::run(&arguments, io, around).await,
+        Command::Abort(arguments) => abort::run(&arguments, io, around).await,
+        Command::Completions(arguments) => Ok(completions(&arguments, io)),
+    }
+}
+
+fn completions(arguments: &Completions, io: &mut Io) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "rollback", &mut script);
+    io.say(String::from_utf8_lossy(&script).trim_end());
+    0
+}
+
+fn format_of(command: &Command) -> Output {
+    match command {
+        Command::Docker(arguments) => arguments.format.output,
+        Command::Versions(arguments) => arguments.format.output,
+        Command::Resume(arguments) => arguments.format.output,
+        Command::Runs(arguments) => arguments.format.output,
+        Command::Show(arguments) => arguments.format.output,
+        Command::Abort(arguments) => arguments.format.output,
+        Command::Completions(_) => Output::Text,
+    }
+}
+
+/// Says what is wrong with a command line, or the help that it asks for.
+fn usage(io: &mut Io, error: &clap::Error) -> u8 {
+    let text = error.render();
+    match error.kind() {
+        Clap::DisplayHelp | Clap::DisplayVersion => {
+            io.say(text.to_string().trim_end());
+            return 0;
+        }
+        _ => {}
+    }
+    // It repeats what was typed, which may have come from anywhere.
+    for line in text.to_string().trim_end().lines() {
+        io.note(output::safe(line));
+    }
+    if error.exit_code() == 2 { USAGE } else { ERROR }
+}
+
+/// Something on the command line, read by the type of a library.
+pub(crate) fn read<T, E: Into<Error>>(value: Result<T, E>) -> Outcome<T> {
+    value.map_err(Failure::usage)
+}

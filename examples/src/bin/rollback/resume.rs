@@ -1,0 +1,111 @@
+//! `rollback resume`: on with a run that was interrupted or paused.
+
+use stillme_rollback_core::engine::{RunHandle, Wish};
+use stillme_rollback_core::journal::{FileJournal, Journal as _, Progress};
+use stillme_rollback_core::{Error, ErrorKind, Result, RunId};
+use stillme_rollback_verify::HealthUrl;
+
+use crate::cli::{Happened, Output, Patience, Resume};
+use crate::docker::health_url;
+use crate::exit::{Failure, Outcome};
+use crate::follow::follow;
+use crate::io::{Io, Surroundings};
+use crate::recorded::{self, Recorded};
+use crate::signals::Signals;
+use crate::state_dir::StateDir;
+use crate::{parts, runs};
+
+/// Goes on with a run.
+pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) -> Outcome {
+    let wish = wish(arguments, &around.user)?;
+    let url = health_url(arguments.health_url.as_deref())?;
+    let state = StateDir::choose(&arguments.place, around)?;
+    let format = arguments.format.output;
+    let journal = state.journal();
+    let run = match &arguments.run {
+        Some(text) => recorded::find(&journal, text).await?,
+        None => match only_unfinished(&Recorded::read(&journal).await?, io, format)? {
+            Some(run) => run,
+            None => return Ok(0),
+        },
+    };
+    let mut signals = Signals::take_over()?;
+    let handle = take_up(&state, run, wish, Judge::Plan(url), arguments.patience, around).await?;
+    follow(handle, io, format, &mut signals).await
+}
+
+/// What the operator says with it.
+fn wish(arguments: &Resume, user: &str) -> Outcome<Wish> {
+    let mut wish = Wish::default();
+    wish.happened = arguments.happened.map(|happened| happened == Happened::Yes);
+    wish.accept = match arguments.accept.as_deref() {
+        None => None,
+        Some("") => Some(format!("{user} accepted it")),
+        Some(reason) if reason.parse::<RunId>().is_ok() => {
+            return Err(Failure::usage(
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "read --accept",
+                    "a run's id stands where the reason should",
+                )
+                .with_hint("nothing was touched; write `rollback resume RUN --accept REASON`"),
+            ));
+        }
+        Some(reason) => Some(format!("{user}: {reason}")),
+    };
+    Ok(wish)
+}
+
+/// The one run that is not finished, if there is one.
+fn only_unfinished(recorded: &Recorded, io: &mut Io, format: Output) -> Result<Option<RunId>> {
+    let unfinished: Vec<_> = recorded.unfinished().collect();
+    match unfinished.as_slice() {
+        [one] => Ok(Some(one.run)),
+        [] => {
+            if format == Output::Text {
+                io.say("no run is unfinished; nothing was touched");
+            }
+            Ok(None)
+        }
+        several => {
+            io.note(runs::list(several.iter().copied()));
+            Err(Error::new(
+                ErrorKind::Conflict,
+                "choose run",
+                format!("{} runs are unfinished", several.len()),
+            )
+            .with_hint("nothing was touched; say which: `rollback resume RUN`"))
+        }
+    }
+}
+
+/// Who decides in the rest of a run.
+pub(crate) enum Judge {
+    /// The checks of its plan, with the URL that the plan keeps without its query.
+    Plan(Option<HealthUrl>),
+    /// Nobody: on its way back a run asks for no verdict, so it needs no URL again.
+    Nobody,
+}
+
+/// Puts together again what a run is made of, from its plan, and goes on with it.
+pub(crate) async fn take_up(
+    state: &StateDir,
+    run: RunId,
+    wish: Wish,
+    judge: Judge,
+    patience: Patience,
+    around: &Surroundings,
+) -> Result<RunHandle> {
+    let journal: FileJournal = state.journal();
+    let records = journal.load(run).await?;
+    let (plan, _) = Progress::replay(records.iter().map(|record| &record.entry))?;
+    let docker = parts::connect().await?;
+    let executor = parts::executor(&docker, state.hash_key()?, Vec::new());
+    parts::check_target(&executor, &plan.target).await?;
+    let verifier = match judge {
+        Judge::Plan(url) => parts::verifier(&plan.checks, &docker, url)?,
+        Judge::Nobody => parts::verifier(&[], &docker, None)?,
+    };
+    let engine = parts::engine(executor, verifier, journal, patience, around)?;
+    engine.resume(run, wish).await
+}

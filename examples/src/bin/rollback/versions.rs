@@ -1,0 +1,73 @@
+//! `rollback versions`: what a target could go back to.
+
+use serde_json::json;
+use stillme_rollback_core::{Evidence, Release};
+use stillme_rollback_docker::ContainerName;
+use stillme_rollback_docker::versions::{History, history};
+
+use crate::cli::{Output, Versions};
+use crate::dispatch::read;
+use crate::exit::Outcome;
+use crate::io::{Io, Surroundings};
+use crate::recorded::Recorded;
+use crate::state_dir::StateDir;
+use crate::{output, parts};
+
+/// Lists the releases of a container.
+pub(crate) async fn run(arguments: &Versions, io: &mut Io, around: &Surroundings) -> Outcome {
+    let name = read(ContainerName::new(arguments.name.as_str()))?;
+    let state = StateDir::choose(&arguments.place, around)?;
+    let recorded = Recorded::read(&state.journal()).await?;
+    let docker = parts::connect().await?;
+    let target = parts::target(&docker, &name).await?;
+    let history = history(&docker, &name, &recorded.releases(&target)).await?;
+    match arguments.format.output {
+        Output::Text => io.say(list(&history)),
+        Output::Json => {
+            let previous = history.previous.as_ref().map(|release| &release.version);
+            for release in std::iter::once(&history.running).chain(&history.releases) {
+                let mut line = output::typed("version", release);
+                line["previous"] = json!(Some(&release.version) == previous);
+                io.say(line);
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn list(history: &History) -> String {
+    let head = ["RELEASE", "ID", "", "KNOWN FROM"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.push(row(&history.running, "runs now"));
+    for release in &history.releases {
+        let is_previous = history.previous.as_ref().is_some_and(|p| p.version == release.version);
+        rows.push(row(release, if is_previous { "previous" } else { "" }));
+    }
+    let mut text = output::table(&rows);
+    if history.previous.is_none() {
+        text += "\n\nnothing proves what ran before, so `--to previous` is refused: say which";
+    }
+    text
+}
+
+fn row(release: &Release, mark: &str) -> Vec<String> {
+    let name = release.image.as_ref().map_or("-", |image| image.as_str());
+    let evidence: Vec<_> = release.evidence.iter().map(known_from).collect();
+    vec![
+        output::safe(name),
+        release.version.short().to_owned(),
+        mark.to_owned(),
+        evidence.join(", "),
+    ]
+}
+
+fn known_from(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Running => "the container".to_owned(),
+        Evidence::VerifiedBy { run } => format!("run {} verified it", run.short()),
+        Evidence::LeftBy { run } => format!("run {} left it", run.short()),
+        Evidence::Kept { instance } => format!("kept as {}", output::safe(instance)),
+        Evidence::LocalImage => "its image is here".to_owned(),
+        _ => "a newer version of this tool".to_owned(),
+    }
+}
