@@ -1,1 +1,3 @@
-//! Examples.
+//! Parts that the example programs share.
+
+pub mod local;
