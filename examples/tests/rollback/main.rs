@@ -2,6 +2,13 @@
 //!
 //! Without an engine these tests are left out: see `STILLME_TEST_DOCKER` in `real`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod commands;
 mod interrupted;
 #[cfg(feature = "test-kill")]
