@@ -220,7 +220,7 @@ fn told<T>(answer: Result<T, Error>) -> Result<T, CallError> {
 
 /// The value of a future that does not wait.
 #[expect(clippy::panic, reason = "a test's mistake, reported as tests report")]
-fn at_once<F: Future>(future: F) -> F::Output {
+pub(super) fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("an executor or verifier of a simulated platform must not wait"),

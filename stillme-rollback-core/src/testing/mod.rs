@@ -13,6 +13,7 @@ pub mod conformance;
 mod fault;
 mod matrix;
 mod memory;
+mod planned;
 mod simulated;
 
 pub use self::fault::Fault;
