@@ -277,10 +277,8 @@ impl Tally {
         }
         for example in &other.examples {
             if self.examples.len() < 5 {
-                let mut whole = story.join("\n  ");
-                whole.push_str("\n  ");
-                whole.push_str(example);
-                self.examples.push(whole);
+                let told = story.iter().chain([example]).map(String::as_str);
+                self.examples.push(told.collect::<Vec<_>>().join("\n  "));
             }
         }
     }
