@@ -10,8 +10,7 @@ use stillme_rollback_core::testing::conformance::{
     ExecutorCase, VerifierCase, check_executor, check_strategy, check_verifier,
 };
 use stillme_rollback_core::{
-    CheckSpec, Executor as _, Goal, HashKey, Observation, Plan, Request, Run, RunId, StepContext,
-    Strategy as _,
+    CheckSpec, Goal, HashKey, Observation, Plan, Request, Run, RunId, Strategy as _,
 };
 use stillme_rollback_docker::health::HealthcheckVerifier;
 use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelState};
@@ -73,28 +72,14 @@ async fn the_executor() {
     .await;
 }
 
-/// A run of which the steps up to the verdict were done.
-async fn switched(sim: &Simulated<DockerModel>) -> Run {
-    let run =
-        Run { id: RunId::from_parts(std::time::UNIX_EPOCH, 7), plan: Arc::new(plan(sim).await) };
-    for step in run.plan.steps.iter().take_while(|step| !step.is_verdict()) {
-        let context = StepContext::new(run.clone(), step, 1, Duration::from_secs(1));
-        executor(sim).apply(&context, step).await.unwrap();
-    }
-    run
-}
-
-/// On the model no container has a health check, and none is there before the run made it.
+/// What the run should have made is not there. (The model has no health checks to run: a real engine
+/// is needed for those.)
 #[tokio::test]
 async fn the_verifier_of_health_checks() {
     let sim = simulated();
-    let verifier = Arc::new(HealthcheckVerifier::new(Arc::new(ModelEngine::new(sim.clone()))));
-    let mut run = switched(&sim).await;
-    let view = {
-        let sim = sim.clone();
-        move || sim.view()
-    };
-    check_verifier(VerifierCase::blind(verifier.clone(), run.clone()).watching(view)).await;
-    run.id = RunId::from_parts(std::time::UNIX_EPOCH, 8);
-    check_verifier(VerifierCase::failing(verifier, run)).await;
+    let verifier = HealthcheckVerifier::new(Arc::new(ModelEngine::new(sim.clone())));
+    let id = RunId::from_parts(std::time::UNIX_EPOCH, 7);
+    let run = Run { id, plan: Arc::new(plan(&sim).await) };
+    let case = VerifierCase::failing(Arc::new(verifier), run);
+    check_verifier(case.watching(move || sim.view())).await;
 }
