@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -28,24 +28,19 @@ fn program(path: &str) -> Command {
 }
 
 /// What a program printed. It is told to end if it takes too long, so that it cleans up.
-async fn printed(mut child: Child) -> (bool, String) {
+async fn printed(child: Child) -> (bool, String) {
     let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
-    let mut text = String::new();
-    let mut stdout = child.stdout.take().unwrap();
-    let reading = async {
-        stdout.read_to_string(&mut text).await.unwrap();
-        child.wait_with_output().await.unwrap()
-    };
+    let reading = child.wait_with_output();
     tokio::pin!(reading);
-    let ended: Output = match timeout(LIMIT, &mut reading).await {
-        Ok(ended) => ended,
+    let ended = match timeout(LIMIT, &mut reading).await {
+        Ok(ended) => ended.unwrap(),
         Err(_) => {
             let _ = kill_process(pid, Signal::TERM);
             let _ = timeout(Duration::from_secs(30), &mut reading).await;
             panic!("not done within {LIMIT:?}");
         }
     };
-    text.push_str(&String::from_utf8_lossy(&ended.stderr));
+    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
     (ended.status.success(), text)
 }
 
