@@ -454,7 +454,11 @@ impl Executor for MemoryExecutor {
             "stop" => MemoryCall::Start(scene.old_id),
             "start" => MemoryCall::Stop(scene.new_id()?),
             "set-aside" => MemoryCall::Rename(scene.old_id, scene.service),
-            "take-over" => MemoryCall::Rename(scene.new_id()?, scene.temporary),
+            // A create whose answer was lost, and which happened late, has the temporary name by now.
+            "take-over" => match scene.strays.first() {
+                Some(stray) => MemoryCall::Remove(*stray),
+                None => MemoryCall::Rename(scene.new_id()?, scene.temporary),
+            },
             verb => return Err(unknown(verb)),
         };
         self.send(self.addressed(call, &instances))
