@@ -6,7 +6,7 @@ use std::fmt;
 use crate::end::EndState;
 
 /// What came out of a crash matrix.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MatrixReport {
     /// The plan's strategy.

@@ -43,9 +43,9 @@ impl fmt::Display for Story {
 #[derive(Clone, Debug)]
 pub(super) enum Note {
     /// A call of a command failed.
-    Fault { fault: Fault, call: u64, during: Place },
+    Fault { fault: Fault, call: u64, during: During },
     /// The process was killed during a command.
-    Crash { crash: Fault, during: Place },
+    Crash { crash: Fault, during: During },
     /// The process was killed before or after a record was durable.
     Killed { durable: bool, record: Name },
     /// The run ended.
@@ -70,7 +70,7 @@ impl fmt::Display for Note {
 
 /// A command that makes calls.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum During {
     Do(StepId),
     Undo(StepId),
     Observe,
@@ -79,7 +79,7 @@ pub(super) enum Place {
     Wait,
 }
 
-impl Place {
+impl During {
     pub(super) fn of(command: &Command, plan: &Plan) -> Self {
         match command {
             Command::Apply(call) => Self::Do(plan.steps[call.step].id.clone()),
@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for During {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Do(step) => write!(f, "do {step}"),

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::story::{Name, Note, Place as During, Story};
+use super::story::{During, Name, Note, Story};
 use super::tally::Tally;
 use super::{CrashMatrix, Mutation, TOO_MANY_COMMANDS};
 use crate::end::EndState;
