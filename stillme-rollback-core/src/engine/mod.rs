@@ -216,6 +216,3 @@ fn finished(id: RunId, records: &[Record]) -> RunHandle {
     buffer.close();
     RunHandle { id, cancel: CancellationToken::new(), buffer, outcome }
 }
-
-#[cfg(test)]
-mod tests;
