@@ -53,7 +53,8 @@ async fn a_bad_version_is_undone() {
     let Some(bench) = bench().await else { return };
     let id = bench.serving(&["v1:TESTBED_UNHEALTHY_AFTER=0s", "v2"]).await;
     let ran = bench.docker(&["--to", "v1", "--yes", "--deadline", "5s"]).await.ended_with(11);
-    ran.says("NOT ROLLED BACK").says("none good").says("rollback versions docker");
+    let ran = ran.says("NOT ROLLED BACK").says("none good").says("rollback versions docker");
+    ran.says("the new container is running").says("log.txt").says("events.jsonl");
     assert_eq!(bench.version().await, "v2");
     assert!(bench.beside().await.is_empty());
     let state = bench.bed.inspect(&id).await;
