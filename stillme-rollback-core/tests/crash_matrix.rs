@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and prints its figures"
 )]
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,4 +96,19 @@ fn a_broken_rule_is_found() {
     );
     let report = timed("acting by name", &by_name.with_crashes(1));
     assert!(report.bad > 0, "acting by name goes unnoticed: {report}");
+}
+
+/// Not even in what is told of the bad cases.
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let on = |threads| {
+        let matrix = matrix(two_versions(), Replace::default()).with_crashes(1);
+        let matrix = matrix.with_mutation(Mutation::NoSettle);
+        matrix.with_threads(NonZeroUsize::new(threads).unwrap()).run()
+    };
+    let alone = on(1);
+    assert!(!alone.examples.is_empty(), "{alone}");
+    for threads in [2, 3, 16] {
+        assert_eq!(on(threads), alone, "{threads} threads");
+    }
 }

@@ -9,4 +9,4 @@ mod engine;
 mod model;
 
 pub use self::engine::{ModelEngine, ModelVerifier};
-pub use self::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
+pub use self::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState, Settings};

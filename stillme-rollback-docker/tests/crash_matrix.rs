@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Simulated};
+use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Mutation, Simulated};
 use stillme_rollback_core::{HashKey, Plan, Request, Strategy as _};
 use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelVerifier};
 use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
@@ -60,4 +60,40 @@ fn crashes_alone() {
 fn every_fault_and_up_to_two_crashes() {
     let report = timed("two crashes", &matrix(DockerModel::with_service("web")));
     report.assert_clean();
+    assert!(report.cases >= 50_000, "{report}");
+}
+
+#[test]
+fn a_target_that_fails_its_verdict_is_always_undone() {
+    let mut model = DockerModel::with_service("web");
+    model.sick.push(target_image(&model));
+    never_rolled_back("the target is sick", model);
+}
+
+#[test]
+fn a_target_that_exits_at_once_is_always_undone() {
+    let mut model = DockerModel::with_service("web");
+    model.broken.push(target_image(&model));
+    never_rolled_back("the target exits", model);
+}
+
+fn target_image(model: &DockerModel) -> String {
+    model.image("web:v1").unwrap().as_str().to_owned()
+}
+
+fn never_rolled_back(what: &str, model: DockerModel) {
+    let report = timed(what, &matrix(model).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+/// The rules are not decoration: break one, and the matrix fails.
+#[test]
+fn a_broken_rule_is_found() {
+    for mutation in [Mutation::SkipIntent, Mutation::NoSettle] {
+        let matrix =
+            matrix(DockerModel::with_service("web")).with_crashes(1).with_mutation(mutation);
+        let report = timed(&format!("{mutation:?}"), &matrix);
+        assert!(report.bad > 0, "{mutation:?} goes unnoticed: {report}");
+    }
 }

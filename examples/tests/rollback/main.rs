@@ -11,9 +11,19 @@
 
 mod commands;
 mod interrupted;
+#[cfg(feature = "test-kill")]
+mod kills;
 mod refused;
 mod rollbacks;
 mod tool;
 
 #[path = "../../../stillme-rollback-docker/tests/support/real.rs"]
 mod real;
+
+/// Straight to the terminal: what a test prints is not shown when it passes.
+#[cfg(feature = "test-kill")]
+fn say(line: &str) {
+    use std::io::Write as _;
+    // Who runs the tests without a terminal does without the line.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -52,6 +52,7 @@ impl Bench {
         body["ExposedPorts"] = json!({"8080/tcp": {}});
         let binding = json!([{"HostIp": "127.0.0.1", "HostPort": self.port.to_string()}]);
         body["HostConfig"]["PortBindings"] = json!({"8080/tcp": binding});
+        body["HostConfig"]["RestartPolicy"] = json!({"Name": "unless-stopped"});
         body
     }
 
@@ -248,6 +249,11 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// Its exit code; none if it was killed.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// Checks its exit code.
     #[track_caller]
     pub(crate) fn ended_with(self, code: i32) -> Self {

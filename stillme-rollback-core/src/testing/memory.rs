@@ -419,6 +419,7 @@ impl Executor for MemoryExecutor {
 
     async fn apply(&self, context: &StepContext, step: &Step) -> Result<()> {
         let mut scene = self.scene(&context.run)?;
+        expect(step, &scene.facts())?;
         let instances = std::mem::take(&mut scene.instances);
         let call = match verb(step) {
             "create" => MemoryCall::Create {
@@ -453,7 +454,11 @@ impl Executor for MemoryExecutor {
             "stop" => MemoryCall::Start(scene.old_id),
             "start" => MemoryCall::Stop(scene.new_id()?),
             "set-aside" => MemoryCall::Rename(scene.old_id, scene.service),
-            "take-over" => MemoryCall::Rename(scene.new_id()?, scene.temporary),
+            // A create whose answer was lost, and which happened late, has the temporary name by now.
+            "take-over" => match scene.strays.first() {
+                Some(stray) => MemoryCall::Remove(*stray),
+                None => MemoryCall::Rename(scene.new_id()?, scene.temporary),
+            },
             verb => return Err(unknown(verb)),
         };
         self.send(self.addressed(call, &instances))
@@ -463,6 +468,16 @@ impl Executor for MemoryExecutor {
         let scene = self.scene(run)?;
         Ok(vec![Exhibit::new("state.txt", scene.facts().to_string(), Vec::new())])
     }
+}
+
+/// The engine looks too, but the contract is the executor's own.
+fn expect(step: &Step, facts: &Facts) -> Result<()> {
+    let differences = step.expects.differences(facts);
+    if differences.is_empty() || step.makes.holds(facts) {
+        return Ok(());
+    }
+    let found: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    Err(Error::new(ErrorKind::Mismatch, "act", found.join(", ")))
 }
 
 fn verb(step: &Step) -> &str {

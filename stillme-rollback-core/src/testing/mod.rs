@@ -13,11 +13,13 @@ pub mod conformance;
 mod fault;
 mod matrix;
 mod memory;
+mod planned;
 mod simulated;
 
 pub use self::fault::Fault;
 pub use self::matrix::{CrashMatrix, MatrixReport, Mutation};
 pub use self::memory::{
-    Instance, MemoryCall, MemoryExecutor, MemoryPlatform, MemoryReply, MemoryVerifier, Replace,
+    Instance, InstanceState, MemoryCall, MemoryExecutor, MemoryPlatform, MemoryReply,
+    MemoryVerifier, Replace,
 };
 pub use self::simulated::{Model, Simulated};

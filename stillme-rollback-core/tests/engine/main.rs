@@ -9,6 +9,7 @@
 
 mod bystanders;
 mod ends;
+mod hooks;
 mod interruptions;
 mod others;
 mod support;

@@ -10,7 +10,7 @@ use stillme_rollback_core::{
     Check, Error, ErrorKind, ExecOutput, ImageRef, Outcome, Result, Run, Secret, Verdict, Verifier,
 };
 
-use super::model::{DockerCall, DockerModel, DockerReply, ModelState};
+use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
     ImageSummary, NewContainer, PathChange,
@@ -64,17 +64,17 @@ impl Engine for ModelEngine {
         let DockerReply::Containers(containers) = self.0.call(DockerCall::List)? else {
             return Err(Error::new(ErrorKind::Corrupt, "call engine", "no list came"));
         };
-        let summary = |(id, container): (String, super::ModelContainer)| {
-            let mut summary = ContainerSummary::new(ContainerId::new(id)?);
-            summary.name = ContainerName::new(container.name).ok();
-            summary.image_id = ImageId::new(container.image).ok();
+        let summary = |(id, container): (&Arc<str>, &ModelContainer)| {
+            let mut summary = ContainerSummary::new(ContainerId::new(&**id)?);
+            summary.name = ContainerName::new(&*container.name).ok();
+            summary.image_id = ImageId::new(&*container.image).ok();
             summary.state = container.state.as_str().to_owned();
             let labels = container.config["Labels"].as_object().into_iter().flatten();
             let text = |(k, v): (&String, &Value)| Some((k.clone(), v.as_str()?.to_owned()));
             summary.labels = labels.filter_map(text).collect();
             Ok(summary)
         };
-        let all: Result<Vec<_>> = containers.into_iter().map(summary).collect();
+        let all: Result<Vec<_>> = containers.iter().map(summary).collect();
         let mut all = all?;
         all.retain(|container| {
             let has = |(name, value): &(String, Option<String>)| match value {
@@ -90,7 +90,7 @@ impl Engine for ModelEngine {
         let (name, body) = (container.name.as_str(), container.body.expose());
         let call = DockerCall::Create(name.to_owned(), body.clone());
         match self.0.call(call)? {
-            DockerReply::Created(id) => Ok(Created::new(ContainerId::new(id)?)),
+            DockerReply::Created(id) => Ok(Created::new(ContainerId::new(&*id)?)),
             _ => Err(Error::new(ErrorKind::Corrupt, "call engine", "no id came")),
         }
     }
@@ -156,12 +156,12 @@ impl Engine for ModelEngine {
 
     async fn list_images(&self, repository: &str) -> Result<Vec<ImageSummary>> {
         let mut images: Vec<ImageSummary> = Vec::new();
-        for (tag, id) in self.0.model().tags {
+        for (tag, id) in self.0.model().tags.iter() {
             if tag.rsplit_once(':').is_none_or(|(name, _)| name != repository) {
                 continue;
             }
-            let mut image = ImageSummary::new(ImageId::new(id)?);
-            image.tags.push(tag);
+            let mut image = ImageSummary::new(ImageId::new(&**id)?);
+            image.tags.push(tag.clone());
             images.push(image);
         }
         Ok(images)
@@ -206,8 +206,10 @@ impl Verifier for ModelVerifier {
         let serving = containers.values().find(|c| c.state == ModelState::Running);
         let (outcome, evidence) = match serving {
             None => (Outcome::Fail, "nothing runs"),
-            Some(container) if sick.contains(&container.image) => (Outcome::Fail, "it is sick"),
-            Some(container) if container.image == run.plan.to.version.as_str() => {
+            Some(container) if sick.iter().any(|image| **image == *container.image) => {
+                (Outcome::Fail, "it is sick")
+            }
+            Some(container) if *container.image == *run.plan.to.version.as_str() => {
                 (Outcome::Pass, "it works")
             }
             Some(_) => (Outcome::Fail, "another version runs"),

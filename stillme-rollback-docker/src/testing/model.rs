@@ -1,6 +1,10 @@
 //! Containers, images and tags, with the rules of an engine that a rollback depends on.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::testing::Model;
@@ -15,13 +19,67 @@ pub struct ModelContainer {
     /// Its name.
     pub name: String,
     /// Its image's id.
-    pub image: String,
+    pub image: Arc<str>,
     /// Whether it runs.
     pub state: ModelState,
     /// What it was created from: the body of the create request, with the image's defaults.
-    pub config: Value,
+    pub config: Settings,
     /// Its `HostConfig`.
-    pub host: Value,
+    pub host: Settings,
+}
+
+/// JSON that is seldom changed and often copied: copies share it, and it is hashed once.
+#[derive(Clone)]
+pub struct Settings(Arc<Hashed>);
+
+struct Hashed {
+    value: Value,
+    hash: u64,
+}
+
+impl Settings {
+    /// Settings from their JSON.
+    pub fn new(value: Value) -> Self {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        Self(Arc::new(Hashed { hash: hasher.finish(), value }))
+    }
+
+    /// The same settings with one member replaced.
+    #[must_use]
+    pub fn with(&self, member: &str, value: Value) -> Self {
+        let mut all = self.0.value.clone();
+        all[member] = value;
+        Self::new(all)
+    }
+}
+
+impl Deref for Settings {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0.value
+    }
+}
+
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash && self.0.value == other.0.value
+    }
+}
+
+impl Eq for Settings {}
+
+impl Hash for Settings {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.value.fmt(f)
+    }
 }
 
 /// Whether a container runs.
@@ -47,13 +105,15 @@ impl ModelState {
 }
 
 /// An engine's state. One port: only one container can run.
+///
+/// Copies share what they have in common until it is changed: a crash matrix makes millions of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DockerModel {
     /// The containers by id.
-    pub containers: BTreeMap<String, ModelContainer>,
+    pub containers: Arc<BTreeMap<Arc<str>, ModelContainer>>,
     /// The images' ids by their references.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Arc<BTreeMap<String, Arc<str>>>,
     /// Images that start and answer, but do not work.
     pub sick: Vec<String>,
     /// Images that exit as soon as they are started.
@@ -62,8 +122,8 @@ pub struct DockerModel {
 }
 
 /// The id of the image with this number.
-pub(super) fn image_id(number: u8) -> String {
-    format!("sha256:{}", format!("{number:02x}").repeat(32))
+fn image_id(number: u8) -> Arc<str> {
+    format!("sha256:{}", format!("{number:02x}").repeat(32)).into()
 }
 
 impl DockerModel {
@@ -71,12 +131,12 @@ impl DockerModel {
     /// runs `v2`.
     pub fn with_service(service: &str) -> Self {
         let mut model = Self::default();
-        model.tags.insert(format!("{service}:v1"), image_id(1));
-        model.tags.insert(format!("{service}:v2"), image_id(2));
+        let tags = [(format!("{service}:v1"), image_id(1)), (format!("{service}:v2"), image_id(2))];
+        model.tags = Arc::new(BTreeMap::from(tags));
         let config = json!({"Image": format!("{service}:v2"), "Env": ["A=1"], "Labels": {}});
         let host = json!({"NetworkMode": "default", "RestartPolicy": {"Name": "unless-stopped"}});
         let id = model.add(service, image_id(2), config, host);
-        if let Some(container) = model.containers.get_mut(&id) {
+        if let Some(container) = Arc::make_mut(&mut model.containers).get_mut(&id) {
             container.state = ModelState::Running;
         }
         model
@@ -84,33 +144,33 @@ impl DockerModel {
 
     /// The id of the image with a tag.
     pub fn image(&self, tag: &str) -> Option<ImageId> {
-        self.tags.get(tag).and_then(|id| ImageId::new(id.clone()).ok())
+        self.tags.get(tag).and_then(|id| ImageId::new(&**id).ok())
     }
 
     /// Adds a container and gives its id.
-    pub fn add(&mut self, name: &str, image: String, config: Value, host: Value) -> String {
+    pub fn add(&mut self, name: &str, image: Arc<str>, config: Value, host: Value) -> Arc<str> {
         self.last_id += 1;
-        let id = format!("{:02x}", self.last_id).repeat(32);
+        let id: Arc<str> = format!("{:02x}", self.last_id).repeat(32).into();
         let container = ModelContainer {
             name: name.to_owned(),
             image,
             state: ModelState::Created,
-            config,
-            host,
+            config: Settings::new(config),
+            host: Settings::new(host),
         };
-        self.containers.insert(id.clone(), container);
+        Arc::make_mut(&mut self.containers).insert(Arc::clone(&id), container);
         id
     }
 
     fn get(&mut self, id: &ContainerId) -> Result<&mut ModelContainer> {
-        self.containers
+        Arc::make_mut(&mut self.containers)
             .get_mut(id.as_str())
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "call engine", "no such container"))
     }
 
     fn refuse_taken(&self, name: &str, except: Option<&ContainerId>) -> Result<()> {
         let taken = self.containers.iter().any(|(id, container)| {
-            container.name == name && except.is_none_or(|except| except.as_str() != id)
+            container.name == name && except.is_none_or(|except| except.as_str() != &**id)
         });
         if taken {
             return Err(Error::new(ErrorKind::Conflict, "call engine", "the name is in use"));
@@ -132,7 +192,7 @@ impl DockerModel {
 
     fn start(&mut self, id: &ContainerId) -> Result<DockerReply> {
         let busy = self.containers.iter().any(|(other, container)| {
-            other != id.as_str() && container.state == ModelState::Running
+            &**other != id.as_str() && container.state == ModelState::Running
         });
         let broken = self.broken.clone();
         let container = self.get(id)?;
@@ -146,7 +206,7 @@ impl DockerModel {
                 "port is already allocated",
             ));
         }
-        let exits = broken.contains(&container.image);
+        let exits = broken.iter().any(|image| **image == *container.image);
         container.state = if exits { ModelState::Exited } else { ModelState::Running };
         Ok(DockerReply::Done)
     }
@@ -165,7 +225,7 @@ impl DockerModel {
         if running && !force {
             return Err(Error::new(ErrorKind::Conflict, "call engine", "it is running"));
         }
-        self.containers.remove(id.as_str());
+        Arc::make_mut(&mut self.containers).remove(id.as_str());
         Ok(DockerReply::Done)
     }
 }
@@ -207,11 +267,11 @@ pub enum DockerReply {
     /// It was so already.
     Already,
     /// It is done: the container has this id.
-    Created(String),
+    Created(Arc<str>),
     /// The answer, or nothing of that name.
     Json(Option<Value>),
     /// The containers by id.
-    Containers(BTreeMap<String, ModelContainer>),
+    Containers(Arc<BTreeMap<Arc<str>, ModelContainer>>),
 }
 
 impl Model for DockerModel {
@@ -224,7 +284,7 @@ impl Model for DockerModel {
 
     fn perform(&mut self, call: &DockerCall) -> Result<DockerReply> {
         match call {
-            DockerCall::List => return Ok(DockerReply::Containers(self.containers.clone())),
+            DockerCall::List => return Ok(DockerReply::Containers(Arc::clone(&self.containers))),
             DockerCall::Inspect(which) => return Ok(DockerReply::Json(self.inspect(which))),
             DockerCall::InspectImage(which) => {
                 return Ok(DockerReply::Json(self.inspect_image(which)));
@@ -238,13 +298,14 @@ impl Model for DockerModel {
                 self.get(id)?.name.clone_from(name);
             }
             DockerCall::Restart(id, policy) => {
-                self.get(id)?.host["RestartPolicy"] = policy.clone();
+                let container = self.get(id)?;
+                container.host = container.host.with("RestartPolicy", policy.clone());
             }
             DockerCall::Tag(id, tag) => {
-                self.tags.insert(tag.clone(), id.as_str().to_owned());
+                Arc::make_mut(&mut self.tags).insert(tag.clone(), id.as_str().into());
             }
             DockerCall::Untag(tag) => {
-                if self.tags.remove(tag).is_none() {
+                if Arc::make_mut(&mut self.tags).remove(tag).is_none() {
                     return Ok(DockerReply::Already);
                 }
             }
@@ -270,13 +331,13 @@ impl Model for DockerModel {
 impl DockerModel {
     fn inspect(&self, which: &str) -> Option<Value> {
         let (id, container) =
-            self.containers.iter().find(|(id, c)| *id == which || c.name == which)?;
+            self.containers.iter().find(|(id, c)| &***id == which || c.name == which)?;
         Some(json!({
-            "Id": id,
+            "Id": &**id,
             "Name": format!("/{}", container.name),
-            "Image": container.image,
-            "Config": container.config,
-            "HostConfig": container.host,
+            "Image": &*container.image,
+            "Config": &*container.config,
+            "HostConfig": &*container.host,
             "State": {"Status": container.state.as_str(), "ExitCode": 0},
             "Mounts": [],
             "NetworkSettings": {"Networks": {"bridge": {}}},
@@ -285,7 +346,7 @@ impl DockerModel {
 
     fn inspect_image(&self, which: &str) -> Option<Value> {
         let by_tag = self.tags.get(which);
-        let id = by_tag.or_else(|| self.tags.values().find(|id| *id == which))?;
-        Some(json!({"Id": id, "Os": "linux", "Architecture": "amd64", "Config": {}}))
+        let id = by_tag.or_else(|| self.tags.values().find(|id| ***id == *which))?;
+        Some(json!({"Id": &**id, "Os": "linux", "Architecture": "amd64", "Config": {}}))
     }
 }

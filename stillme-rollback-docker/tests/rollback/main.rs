@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/real.rs"]
 mod real;
 

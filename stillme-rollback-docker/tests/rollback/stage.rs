@@ -1,5 +1,7 @@
 //! A service on a real engine, and everything that takes it back.
 
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -7,16 +9,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::engine::{Engine as Rollback, Options};
+use stillme_rollback_core::event::{Cursor, EventBuffer};
 use stillme_rollback_core::journal::MemoryJournal;
 use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{
     CheckSpec, HashKey, Plan, PlanRefusal, Request, Result, Strategy as _, Verdict, Verifier,
 };
+use stillme_rollback_docker::http::{Client, Limits};
 use stillme_rollback_docker::{
-    ContainerId, ContainerName, CreateFirst, DockerExecutor, Engine, checks,
+    ContainerId, ContainerName, CreateFirst, DockerExecutor, Endpoint, Engine, HttpEngine, checks,
 };
 
+use crate::proxy::Proxy;
 use crate::real::{Testbed, free_port};
 
 /// A service that runs, and what takes it back.
@@ -69,7 +74,19 @@ impl Stage {
     }
 
     pub(crate) fn rollback(&self, plan: &Plan) -> Rollback {
+        self.rollback_with(plan, Options::default())
+    }
+
+    /// One that gives up an engine that is gone within a second.
+    pub(crate) fn impatient(&self, plan: &Plan) -> Rollback {
         let mut options = Options::default();
+        options.attempts = 2;
+        options.reads = 3;
+        options.backoff = Duration::from_millis(50);
+        self.rollback_with(plan, options)
+    }
+
+    fn rollback_with(&self, plan: &Plan, mut options: Options) -> Rollback {
         options.settle = Duration::from_secs(2);
         Rollback::builder(
             Arc::clone(&self.executor) as Arc<_>,
@@ -79,6 +96,32 @@ impl Stage {
         )
         .options(options)
         .build()
+    }
+
+    /// From now on the executor reaches the engine through a proxy.
+    pub(crate) async fn go_through(&mut self, proxy: &Proxy) {
+        let endpoint = Endpoint::Unix(proxy.path().to_owned());
+        let client = Client::connect_to(endpoint, Limits::default()).await.unwrap();
+        self.engine = Arc::new(HttpEngine::new(client));
+        self.executor = Arc::new(DockerExecutor::new(Arc::clone(&self.engine), key()));
+    }
+
+    /// Waits until a run tells of a step, for at most 20 s.
+    pub(crate) async fn until_event(&self, events: &EventBuffer, step: &str) {
+        let told = async {
+            let mut cursor = Cursor::default();
+            loop {
+                let news = events.news(cursor).await;
+                cursor = news.cursor;
+                let json = |event: &Arc<_>| serde_json::to_value(&**event).unwrap();
+                let is_it = |event: Value| event["type"] == "step-started" && event["step"] == step;
+                if news.events.iter().map(json).any(is_it) {
+                    return;
+                }
+                assert!(!news.closed, "the run ended before {step}");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
     }
 
     pub(crate) async fn run(&self, plan: Plan) -> Report {

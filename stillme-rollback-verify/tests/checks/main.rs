@@ -4,6 +4,7 @@
 
 mod addresses;
 mod canary;
+mod conformance;
 mod hostile_urls;
 mod http;
 mod run;

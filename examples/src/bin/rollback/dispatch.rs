@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind as Clap;
 use clap::{CommandFactory as _, Parser as _};
-use stillme_rollback_core::{Error, ErrorKind};
+use stillme_rollback_core::{Error, ErrorKind, Printable};
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
 use crate::exit::{ERROR, Failure, Outcome, USAGE};
@@ -81,9 +81,9 @@ fn usage(io: &mut Io, error: &clap::Error) -> u8 {
         }
         _ => {}
     }
-    // It repeats what was typed, which may have come from anywhere.
+    // It repeats what was typed, which may have come from anywhere and be of any length.
     for line in text.to_string().trim_end().lines() {
-        io.note(output::safe(line));
+        io.note(Printable(line));
     }
     if error.exit_code() == 2 { USAGE } else { ERROR }
 }

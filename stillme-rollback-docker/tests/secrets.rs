@@ -1,0 +1,83 @@
+//! No secret of a container gets out, on a real engine: one program of its own, because it listens to
+//! everything that is logged in the process.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/proxy.rs"]
+mod proxy;
+#[path = "support/real.rs"]
+mod real;
+#[path = "rollback/stage.rs"]
+mod stage;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use stillme_rollback_core::EndState;
+use stillme_rollback_core::event::Cursor;
+use stillme_rollback_core::journal::Journal as _;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::real::testbed;
+use crate::stage::Stage;
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// No value of the environment, of a label or of what a health check printed reaches anything that
+/// is kept or shown.
+#[tokio::test]
+async fn secrets_stay_where_they_are() {
+    const CANARY: &str = "canary-5f3a9c";
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
+    let Some(bed) = testbed().await else { return };
+    let settings: Value = json!({
+        "Env": [format!("TOKEN={CANARY}")],
+        "Labels": {"secret": CANARY},
+    });
+    let stage = Stage::new(bed, settings).await;
+    let health = format!(
+        "HEALTHCHECK --interval=1s --retries=1 CMD [\"/service\", \"healthcheck\", \"/{CANARY}\"]"
+    );
+    stage.bed.image("v1", &[&health]).await;
+    let plan = stage.plan("v1").await;
+    let mut shown = format!("{plan}{plan:?}{}", serde_json::to_string(&plan).unwrap());
+    let run = stage.rollback(&plan).start(plan, None).await.unwrap();
+    let events = run.events();
+    let report = run.wait().await.unwrap();
+    assert_eq!(report.state, Some(EndState::Restored), "{report}");
+    let records = stage.journal.load(report.run).await.unwrap();
+    shown.push_str(&format!("{report}{report:?}{records:?}"));
+    shown.push_str(&serde_json::to_string(&report).unwrap());
+    shown.push_str(&serde_json::to_string(&records).unwrap());
+    for event in events.since(Cursor::default()).events {
+        shown.push_str(&format!("{event:?}{}", serde_json::to_string(&*event).unwrap()));
+    }
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(logged.contains("run{"), "the log was listened to: {logged}");
+    shown.push_str(&logged);
+    assert!(!shown.contains(CANARY), "a secret got out: {}", around(&shown, CANARY));
+}
+
+fn around<'a>(text: &'a str, part: &str) -> &'a str {
+    let at = text.find(part).unwrap_or_default();
+    &text[at.saturating_sub(200)..(at + 60).min(text.len())]
+}
