@@ -9,11 +9,15 @@ use stillme_rollback_core::{CheckSpec, Error, ErrorKind, Result, Verifier};
 use crate::connect::Endpoint;
 use crate::engine::Engine;
 use crate::health::{HealthcheckVerifier, StateVerifier};
+use crate::names::ContainerId;
 
 /// The kind of the container's own health check, run by exec.
 pub const HEALTHCHECK: &str = "docker-healthcheck";
 /// The kind of the container's state: it keeps running and is not restarted.
 pub const STATE: &str = "docker-state";
+
+/// The kind of the state of one container that is named by its id.
+pub const RUNS: &str = "docker-runs";
 
 /// How long the state is watched when nothing else is checked.
 const ALONE: Duration = Duration::from_secs(10);
@@ -39,9 +43,20 @@ pub(crate) fn of_container(has_healthcheck: bool, asked_for: &[CheckSpec]) -> Ve
     checks
 }
 
+/// That a container which is there already keeps running for a while.
+pub(crate) fn runs(container: &ContainerId, window: Duration) -> CheckSpec {
+    let title = format!(
+        "WEAK: only that {} runs for {} s without a restart and its ports accept",
+        container.short(),
+        window.as_secs()
+    );
+    let arguments = json!({ "container": container, "window_ms": window.as_millis() as u64 });
+    CheckSpec::new(RUNS, title, arguments)
+}
+
 /// Whether a kind of check is one of this crate's.
 pub fn is_ours(spec: &CheckSpec) -> bool {
-    matches!(spec.kind.as_str(), HEALTHCHECK | STATE)
+    matches!(spec.kind.as_str(), HEALTHCHECK | STATE | RUNS)
 }
 
 /// The verifier of one of this crate's checks.
@@ -56,16 +71,14 @@ pub fn verifier(
     match spec.kind.as_str() {
         HEALTHCHECK => Ok(Box::new(HealthcheckVerifier::new(Arc::clone(engine)))),
         STATE => {
-            let window =
-                spec.arguments.get("window_ms").and_then(Value::as_u64).ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Corrupt,
-                        "read check",
-                        "it does not say how long to watch",
-                    )
-                })?;
             let state = StateVerifier::new(Arc::clone(engine), endpoint.clone());
-            Ok(Box::new(state.with_window(Duration::from_millis(window))))
+            Ok(Box::new(state.with_window(window(spec)?)))
+        }
+        RUNS => {
+            let container = spec.arguments.get("container").and_then(Value::as_str);
+            let container = ContainerId::new(container.unwrap_or_default())?;
+            let state = StateVerifier::new(Arc::clone(engine), endpoint.clone());
+            Ok(Box::new(state.of_container(container).with_window(window(spec)?)))
         }
         kind => Err(Error::new(
             ErrorKind::Unsupported,
@@ -74,6 +87,13 @@ pub fn verifier(
         )
         .with_hint("use the version that made the plan")),
     }
+}
+
+fn window(spec: &CheckSpec) -> Result<Duration> {
+    let window = spec.arguments.get("window_ms").and_then(Value::as_u64);
+    window.map(Duration::from_millis).ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, "read check", "it does not say how long to watch")
+    })
 }
 
 #[cfg(test)]

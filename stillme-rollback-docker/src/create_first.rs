@@ -18,6 +18,7 @@ use crate::names::{ContainerName, ImageId};
 use crate::recreate::{self, Recreated, Replacement, Source};
 
 use self::steps::Recipe;
+pub(crate) use self::steps::{grace, restart_option};
 
 /// Create first, then switch.
 ///

@@ -18,6 +18,7 @@ pub mod health;
 pub mod http;
 pub mod images;
 pub mod names;
+pub mod recover;
 pub mod recreate;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -46,3 +47,4 @@ pub use self::engine::Engine;
 pub use self::executor::DockerExecutor;
 pub use self::http_engine::HttpEngine;
 pub use self::names::{ContainerId, ContainerName, ContainerRef, ImageId};
+pub use self::recover::{Recover, RecoverExecutor};

@@ -154,10 +154,13 @@ fn is_aside(container: &ContainerSummary, service: &ContainerName) -> bool {
 
 /// The restart policy in an inspect answer: `held` when the engine starts it by no means.
 pub(crate) fn restart_fact(container: &Value) -> &'static str {
-    match text(container, "/HostConfig/RestartPolicy/Name") {
-        "" | "no" => "held",
-        _ => "kept",
-    }
+    let policy = container.pointer("/HostConfig/RestartPolicy");
+    if policy.is_none_or(is_held) { "held" } else { "kept" }
+}
+
+/// Whether a container with this restart policy is started by its engine by no means.
+pub(crate) fn is_held(policy: &Value) -> bool {
+    matches!(text(policy, "/Name"), "" | "no")
 }
 
 /// The networks that a container is on.

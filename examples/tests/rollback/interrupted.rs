@@ -138,3 +138,72 @@ async fn an_inconclusive_verdict_can_be_accepted() {
     ran.says("NOT PROVEN").says("I looked, it works");
     assert_eq!(bench.version().await, "v1");
 }
+
+/// The journal is lost: the engine's names and labels are enough to get back to one container.
+#[tokio::test]
+async fn what_a_run_left_is_put_in_order_without_its_journal() {
+    let Some(bench) = bench().await else { return };
+    let old = bench.serving(&[NEVER_WELL, "v2"]).await;
+    let arguments =
+        bench.docker_arguments(&["--to", "v1", "--yes", "--deadline", "60s", "--output", "json"]);
+    let mut running = bench.start(arguments);
+    running.until(r#""type":"verifying""#).await;
+    running.signal(Signal::KILL);
+    running.wait().await.was_killed();
+    let from_engine = ["resume", "--from-engine", bench.name.as_str(), "--settle", "1s"];
+    let with = |more: &'static str| from_engine.iter().copied().chain([more]);
+
+    // While there is a journal, it is the one to go by.
+    bench.rollback(with("--yes")).await.ended_with(13).says("knows more than the engine");
+    lose_journals(&bench);
+    let left = bench.beside().await;
+    let planned = bench.rollback(with("--plan")).await.ended_with(0);
+    planned
+        .says("stop the new container")
+        .says("start the old container")
+        .says("nothing was touched");
+    bench.rollback(from_engine).await.ended_with(13).says("no terminal");
+    assert_eq!(bench.beside().await, left, "nothing was touched");
+
+    let ran = bench.rollback(with("--yes")).await.ended_with(0);
+    ran.says("ROLLED BACK").says("remove the new container");
+    assert_eq!(bench.version().await, "v2");
+    assert!(bench.beside().await.is_empty());
+    assert_eq!(bench.bed.inspect(&old).await["State"]["Running"], true);
+    bench.rollback(with("--yes")).await.ended_with(10).says("NOTHING TO DO");
+}
+
+fn lose_journals(bench: &Bench) {
+    for entry in std::fs::read_dir(bench.folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+}
+
+/// Killed at every kind of place, and the journal is gone.
+#[cfg(feature = "test-kill")]
+#[tokio::test]
+async fn every_place_in_a_run_can_be_left_without_a_journal() {
+    let Some(bench) = bench().await else { return };
+    bench.serving(&["v1", "v2:TESTBED_DRAIN=0s"]).await;
+    // The first run tags the image, which the later ones need not: two records less.
+    for (at, step, serves) in [
+        ("5", "1. check that", "v2"),
+        ("5", "1. start the old container", "v2"),
+        ("7", "1. stop the new container", "v2"),
+        ("10", "2. give the new container the name", "v1"),
+    ] {
+        let arguments = bench.docker_arguments(&["--to", "v1", "--yes"]);
+        let env = [("STILLME_TEST_KILL_AT", at)];
+        bench.start_with(arguments, &env).wait().await.was_killed();
+        lose_journals(&bench);
+        let from_engine =
+            ["resume", "--from-engine", bench.name.as_str(), "--settle", "1s", "--yes"];
+        bench.rollback(from_engine).await.ended_with(0).says(step);
+        assert_eq!(bench.version().await, serves, "{step}");
+        let beside = bench.beside().await;
+        assert!(beside.iter().all(|name| name.contains(".rbo-")), "{step}: {beside:?}");
+    }
+}

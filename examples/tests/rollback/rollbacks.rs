@@ -1,6 +1,7 @@
 //! From the plan to the end.
 
 use serde_json::Value;
+use stillme_rollback_docker::Engine as _;
 
 use crate::tool::bench;
 
@@ -48,12 +49,27 @@ async fn a_container_goes_back_and_the_old_one_is_kept() {
     assert_eq!(bench.version().await, "v2");
 }
 
+/// By the journals alone: nothing that was put aside is left to go by.
+#[tokio::test]
+async fn what_a_run_verified_is_what_ran_before() {
+    let Some(bench) = bench().await else { return };
+    bench.serving(&["v1", "v2"]).await;
+    bench.docker(&["--to", "v1", "--yes"]).await.ended_with(0);
+    for container in bench.bed.containers().await {
+        bench.bed.engine.remove_container(&container.id, true).await.unwrap();
+    }
+    bench.serving(&["v3"]).await;
+    bench.docker(&["--to", "previous", "--yes"]).await.ended_with(0);
+    assert_eq!(bench.version().await, "v1");
+}
+
 #[tokio::test]
 async fn a_bad_version_is_undone() {
     let Some(bench) = bench().await else { return };
     let id = bench.serving(&["v1:TESTBED_UNHEALTHY_AFTER=0s", "v2"]).await;
     let ran = bench.docker(&["--to", "v1", "--yes", "--deadline", "5s"]).await.ended_with(11);
-    ran.says("NOT ROLLED BACK").says("none good").says("rollback versions docker");
+    let ran = ran.says("NOT ROLLED BACK").says("none good").says("rollback versions docker");
+    ran.says("the new container is running").says("log.txt").says("events.jsonl");
     assert_eq!(bench.version().await, "v2");
     assert!(bench.beside().await.is_empty());
     let state = bench.bed.inspect(&id).await;

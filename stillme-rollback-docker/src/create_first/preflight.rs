@@ -18,9 +18,10 @@ pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Res
     if let Some(leftover) = detail.leftovers.first() {
         return Err(refused("another run of this container is not finished")
             .with_context("left behind", leftover.as_str())
-            .with_hint(
-                "nothing was touched; `rollback resume` goes on with that run, `rollback abort RUN` takes it back",
-            ));
+            .with_hint(format!(
+                "nothing was touched; `rollback resume` goes on with that run, `rollback abort RUN` takes it back; if its journal is lost, `rollback resume --from-engine {}`",
+                name.as_str()
+            )));
     }
     let project = text(&detail.container, "/Config/Labels/com.docker.compose.project");
     if !project.is_empty() {

@@ -144,7 +144,7 @@ impl Recipe<'_> {
     }
 
     fn stop_old(&self) -> Result<Step> {
-        let grace = self.grace();
+        let grace = grace(&self.detail.container);
         let verb = Verb::StopOld { grace_seconds: grace };
         let old = self.subject.old.short();
         let step = self
@@ -166,7 +166,8 @@ impl Recipe<'_> {
     }
 
     fn start_new(&self) -> Result<Step> {
-        let verb = Verb::StartNew { grace_seconds: self.grace().min(GRACE_OF_FAILED) };
+        let verb =
+            Verb::StartNew { grace_seconds: grace(&self.detail.container).min(GRACE_OF_FAILED) };
         let not_up = Condition::new().is_any(key::NEW, ["absent", "created", "exited"]);
         let step = self
             .step("start-new", Phase::Switch, "start the new container", &verb)?
@@ -223,14 +224,11 @@ impl Recipe<'_> {
             .by_hand(format!("docker rm {}", self.waiting()), None);
         Ok(step)
     }
+}
 
-    fn grace(&self) -> u64 {
-        self.detail
-            .container
-            .pointer("/Config/StopTimeout")
-            .and_then(Value::as_u64)
-            .unwrap_or(DEFAULT_GRACE)
-    }
+/// How long a container gets to stop, in seconds.
+pub(crate) fn grace(container: &Value) -> u64 {
+    container.pointer("/Config/StopTimeout").and_then(Value::as_u64).unwrap_or(DEFAULT_GRACE)
 }
 
 fn is(key: &str, value: &str) -> Condition {
@@ -238,7 +236,7 @@ fn is(key: &str, value: &str) -> Condition {
 }
 
 /// A restart policy as the docker command takes it.
-fn restart_option(policy: &Value) -> String {
+pub(crate) fn restart_option(policy: &Value) -> String {
     let name = policy.get("Name").and_then(Value::as_str).unwrap_or("no");
     match policy.get("MaximumRetryCount").and_then(Value::as_u64) {
         Some(count) if count > 0 => format!("{name}:{count}"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use stillme_rollback_core::{Check, Outcome, Result, Run, Verdict, Verifier};
+use stillme_rollback_core::{Check, Outcome, Result, Run, Secret, Verdict, Verifier};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -14,6 +14,7 @@ use super::{look, not_running, single};
 use crate::connect::Endpoint;
 use crate::engine::Engine;
 use crate::inspect::{self, State};
+use crate::names::ContainerId;
 use crate::reach::published_at;
 
 const CHECK: &str = "state of the container (weak)";
@@ -39,12 +40,13 @@ pub struct StateVerifier {
     engine: Arc<dyn Engine>,
     endpoint: Endpoint,
     window: Duration,
+    container: Option<ContainerId>,
 }
 
 impl StateVerifier {
     /// A verifier on the engine at an endpoint.
     pub fn new(engine: Arc<dyn Engine>, endpoint: Endpoint) -> Self {
-        Self { engine, endpoint, window: WINDOW }
+        Self { engine, endpoint, window: WINDOW, container: None }
     }
 
     /// The same verifier with another length of time in which it must keep running.
@@ -52,6 +54,29 @@ impl StateVerifier {
     pub fn with_window(mut self, window: Duration) -> Self {
         self.window = window;
         self
+    }
+
+    /// The same verifier on this container, whoever made it. It may have been restarted before.
+    #[must_use]
+    pub fn of_container(mut self, container: ContainerId) -> Self {
+        self.container = Some(container);
+        self
+    }
+
+    /// What is to be watched, and its state, or the verdict that follows from there being none.
+    async fn look(&self, run: &Run) -> Result<Result<(Secret<Value>, State), Verdict>> {
+        let Some(container) = &self.container else {
+            let seen = look(&*self.engine, run, CHECK).await?;
+            return Ok(seen.map(|(_, container, state)| (*container, state)));
+        };
+        let gone = |why| single(Check::new(CHECK, Outcome::Fail, why));
+        let Some(found) = self.engine.inspect_container(&container.into()).await? else {
+            return Ok(Err(gone("the container is gone")));
+        };
+        match State::of(found.expose()) {
+            Some(state) => Ok(Ok((found, state))),
+            None => Ok(Err(gone("the engine shows no state of it"))),
+        }
     }
 
     /// What the published ports show within `limit`: how many there are, and one that does not
@@ -101,11 +126,15 @@ impl Verifier for StateVerifier {
         let end = time_left - RESERVE.min(time_left / 2);
         let mut first: Option<State> = None;
         loop {
-            let (_, container, state) = match look(&*self.engine, run, CHECK).await? {
+            let (container, mut state) = match self.look(run).await? {
                 Ok(seen) => seen,
                 Err(verdict) => return Ok(verdict),
             };
             let first = first.get_or_insert_with(|| state.clone());
+            if self.container.is_some() {
+                // Only a restart from now on says something of a container that ran before.
+                state.restarts = state.restarts.saturating_sub(first.restarts);
+            }
             if let Some(why) = not_running(&state).or_else(|| restarted(first, &state)) {
                 return Ok(single(Check::new(CHECK, Outcome::Fail, why)));
             }

@@ -218,6 +218,25 @@ async fn what_keeps_running_passes_weakly_and_says_so() {
     }
 }
 
+/// A container that was there before the run may have been restarted before; from now on it may not.
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_named_is_watched_from_now_on() {
+    let restarted = |n: u64| with("/RestartCount", json!(n));
+    for (name, shown, outcome) in [
+        ("restarted long ago", vec![restarted(4)], Outcome::Pass),
+        ("restarted again", vec![restarted(4), restarted(4), restarted(5)], Outcome::Fail),
+        ("exited", vec![with("/State", json!({"Status": "exited"}))], Outcome::Fail),
+    ] {
+        let engine = Arc::new(engine(shown, vec![None]));
+        let verifier = StateVerifier::new(engine, Endpoint::Unix("/x.sock".into()));
+        assert_eq!(verdict(&verifier.of_container(id()), 30).await.outcome, outcome, "{name}");
+    }
+    let mut gone = MockEngine::new();
+    gone.expect_inspect_container().returning(|_| Ok(None));
+    let verifier = StateVerifier::new(Arc::new(gone), Endpoint::Unix("/x.sock".into()));
+    assert_eq!(verdict(&verifier.of_container(id()), 30).await.outcome, Outcome::Fail);
+}
+
 /// In real time: sockets do not stand still.
 #[tokio::test]
 async fn a_published_port_must_accept() {

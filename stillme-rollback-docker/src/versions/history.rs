@@ -63,7 +63,8 @@ fn missing(name: &ContainerName, all: &[ContainerSummary]) -> Error {
     });
     let hint = match left {
         Some(left) => format!(
-            "nothing was touched; `{left}` was left by a run: `rollback resume` finishes it"
+            "nothing was touched; `{left}` was left by a run: `rollback resume` finishes it; if its journal is lost, `rollback resume --from-engine {}`",
+            name.as_str()
         ),
         None => "nothing was touched; `docker ps --all` lists the containers".to_owned(),
     };

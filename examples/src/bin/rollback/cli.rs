@@ -158,7 +158,8 @@ pub(crate) struct Versions {
 Examples:
   rollback resume                              the one run that is not finished
   rollback resume 3f9k2m7q                     by the end of its id
-  rollback resume 3f9k2m7q --accept 'I looked, it works'")]
+  rollback resume 3f9k2m7q --accept 'I looked, it works'
+  rollback resume --from-engine web            the journal is lost: shows what the engine knows, asks")]
 pub(crate) struct Resume {
     /// The run: its id, or the end of it; without one, the only run that is not finished
     pub(crate) run: Option<String>,
@@ -166,6 +167,30 @@ pub(crate) struct Resume {
     /// Take an inconclusive verdict for a pass, for this reason
     #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "")]
     pub(crate) accept: Option<String>,
+
+    /// The journal is lost: put in order what a run left of this container, from the engine alone
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["run", "accept", "happened"])]
+    pub(crate) from_engine: Option<String>,
+
+    /// With --from-engine: back to the old container, also where the new one could stay
+    #[arg(long, requires = "from_engine")]
+    pub(crate) take_back: bool,
+
+    /// With --from-engine: show the plan and its fingerprint, and touch nothing
+    #[arg(long, requires = "from_engine", conflicts_with_all = ["yes", "approve"])]
+    pub(crate) plan: bool,
+
+    /// With --from-engine: do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// With --from-engine: run only the plan with this fingerprint, without asking
+    #[arg(long, value_name = "FINGERPRINT", requires = "from_engine")]
+    pub(crate) approve: Option<String>,
+
+    /// With --from-engine: how long everything up to the verdict may take
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    pub(crate) deadline: Duration,
 
     /// Whether the step happened that must not be repeated
     #[arg(long, value_enum, value_name = "ANSWER")]

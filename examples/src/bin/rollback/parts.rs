@@ -6,7 +6,7 @@ use stillme_rollback_core::engine::{Engine, Options};
 use stillme_rollback_core::journal::{FileJournal, Journal};
 use stillme_rollback_core::lease::FileLease;
 use stillme_rollback_core::{
-    CheckSpec, Error, ErrorKind, HashKey, Release, Result, Target, Verifier,
+    CheckSpec, Error, ErrorKind, Executor, HashKey, Release, Result, Target, Verifier,
 };
 use stillme_rollback_docker::{ContainerName, DockerEnv, DockerExecutor, HttpEngine, checks};
 use stillme_rollback_verify::{All, HealthUrl, HttpCheck, SpecReader};
@@ -54,7 +54,7 @@ pub(crate) fn verifier(
 
 /// The engine of runs.
 pub(crate) fn engine(
-    executor: DockerExecutor,
+    executor: Arc<dyn Executor>,
     verifier: Arc<dyn Verifier>,
     journal: FileJournal,
     patience: Patience,
@@ -66,9 +66,7 @@ pub(crate) fn engine(
     }
     let lease = FileLease::on_this_machine(around.runtime_dir.as_deref());
     let journal = watched(Arc::new(journal))?;
-    Ok(Engine::builder(Arc::new(executor), verifier, journal, Arc::new(lease))
-        .options(options)
-        .build())
+    Ok(Engine::builder(executor, verifier, journal, Arc::new(lease)).options(options).build())
 }
 
 /// A journal as it is, unless a test wants the tool to be killed at one of its records.
@@ -85,7 +83,7 @@ fn watched(journal: Arc<dyn Journal>) -> Result<Arc<dyn Journal>> {
 
 /// Goes on if a run's target is a container of the engine that answers here. Another engine may well
 /// have a container of the same name.
-pub(crate) async fn check_target(executor: &DockerExecutor, target: &Target) -> Result<()> {
+pub(crate) async fn check_target(docker: &HttpEngine, target: &Target) -> Result<()> {
     if target.platform() != "docker" {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -94,7 +92,7 @@ pub(crate) async fn check_target(executor: &DockerExecutor, target: &Target) -> 
         )
         .with_hint("nothing was touched; use the version that began the run"));
     }
-    let here = executor.target(&ContainerName::new(target.name())?).await?;
+    let here = self::target(docker, &ContainerName::new(target.name())?).await?;
     if here == *target {
         return Ok(());
     }

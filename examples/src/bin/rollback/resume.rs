@@ -1,22 +1,28 @@
 //! `rollback resume`: on with a run that was interrupted or paused.
 
+use std::sync::Arc;
+
 use stillme_rollback_core::engine::{RunHandle, Wish};
 use stillme_rollback_core::journal::{FileJournal, Journal as _, Progress};
-use stillme_rollback_core::{Error, ErrorKind, Result, RunId};
+use stillme_rollback_core::{Error, ErrorKind, Executor, Result, RunId};
+use stillme_rollback_docker::{Recover, RecoverExecutor};
 use stillme_rollback_verify::HealthUrl;
 
 use crate::cli::{Happened, Output, Patience, Resume};
-use crate::docker::health_url;
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
+use crate::planned::health_url;
 use crate::recorded::{self, Recorded};
 use crate::signals::Signals;
 use crate::state_dir::StateDir;
-use crate::{parts, runs};
+use crate::{parts, recover, runs};
 
 /// Goes on with a run.
 pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) -> Outcome {
+    if let Some(name) = &arguments.from_engine {
+        return recover::run(name, arguments, io, around).await;
+    }
     let wish = wish(arguments, &around.user)?;
     let url = health_url(arguments.health_url.as_deref())?;
     let state = StateDir::choose(&arguments.place, around)?;
@@ -64,6 +70,7 @@ fn only_unfinished(recorded: &Recorded, io: &mut Io, format: Output) -> Result<O
         [] => {
             if format == Output::Text {
                 io.say("no run is unfinished; nothing was touched");
+                io.note("if a journal is lost: `rollback resume --from-engine NAME`");
             }
             Ok(None)
         }
@@ -100,8 +107,12 @@ pub(crate) async fn take_up(
     let records = journal.load(run).await?;
     let (plan, _) = Progress::replay(records.iter().map(|record| &record.entry))?;
     let docker = parts::connect().await?;
-    let executor = parts::executor(&docker, state.hash_key()?, Vec::new());
-    parts::check_target(&executor, &plan.target).await?;
+    parts::check_target(&docker, &plan.target).await?;
+    let executor: Arc<dyn Executor> = match plan.strategy.as_str() {
+        Recover::NAME => Arc::new(RecoverExecutor::new(Arc::new(docker.clone()))),
+        // What it does not know it refuses, step by step.
+        _ => Arc::new(parts::executor(&docker, state.hash_key()?, Vec::new())),
+    };
     let verifier = match judge {
         Judge::Plan(url) => parts::verifier(&plan.checks, &docker, url)?,
         Judge::Nobody => parts::verifier(&[], &docker, None)?,

@@ -1,0 +1,81 @@
+//! What to do about what a run left. Pure.
+
+use stillme_rollback_core::{Error, ErrorKind, Result};
+
+use super::left::{Left, Seen, Standing};
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Nothing is left.
+    Nothing,
+    /// Back to the old container.
+    TakeBack,
+    /// The new container gets the name.
+    Finish,
+}
+
+/// Decides by what is seen: see the table of [`Recover`](super::Recover). `back`: not forward, even
+/// where that could be.
+pub(super) fn decide(left: &Left, back: bool) -> Result<Decision> {
+    let new = match left.waiting.as_slice() {
+        [] => return nothing(left),
+        [new] => new,
+        several => {
+            let names: Vec<_> = several.iter().map(|new| new.name.as_str()).collect();
+            return Err(refused("more than one run left something", &names.join(", ")).with_hint(
+                "nothing was touched; look at them and remove those that do not serve",
+            ));
+        }
+    };
+    match (&left.service, &left.old) {
+        (Some(service), Some(old)) if service.id == old.id => Ok(Decision::TakeBack),
+        (Some(service), _) => Err(somebody_elses(service, new)),
+        (None, Some(old)) if old.is_aside() => {
+            let forward = new.standing == Standing::Up && !back;
+            Ok(if forward { Decision::Finish } else { Decision::TakeBack })
+        }
+        (None, Some(old)) => Err(refused("the old container was renamed by somebody", old.name.as_str())
+            .with_hint(format!(
+                "nothing was touched; give it its name back with `docker rename {} {}`, then try again",
+                old.id.short(),
+                left.name
+            ))),
+        (None, None) if new.standing == Standing::Up && !back => Ok(Decision::Finish),
+        (None, None) => Err(refused("the old container is gone", new.name.as_str()).with_hint(
+            format!(
+                "nothing was touched; what is left is `{}`: start it and give it the name {} by hand, or deploy anew",
+                new.name, left.name
+            ),
+        )),
+    }
+}
+
+fn nothing(left: &Left) -> Result<Decision> {
+    if left.service.is_some() {
+        return Ok(Decision::Nothing);
+    }
+    Err(Error::new(
+        ErrorKind::NotFound,
+        "look for what a run left",
+        "there is no such container, and nothing that a run left of it",
+    )
+    .with_context("container", left.name.as_str())
+    .with_hint("nothing was touched; `docker ps --all` lists the containers"))
+}
+
+fn somebody_elses(service: &Seen, new: &Seen) -> Error {
+    let remove = format!("docker rm -f {}", new.id.short());
+    refused("somebody else deployed since", service.name.as_str()).with_hint(format!(
+        "nothing was touched; `{}` is what the run left: `{remove}` removes it, if nobody needs it",
+        new.name
+    ))
+}
+
+fn refused(why: &str, container: &str) -> Error {
+    Error::new(ErrorKind::Rejected, "put in order what a run left", why)
+        .with_context("container", container)
+}
+
+#[cfg(test)]
+mod tests;
