@@ -126,6 +126,7 @@ async fn the_demo_without_docker() {
             "Measured by the probe: longest outage",
             "local/web back to v0",
             "NOT ROLLED BACK",
+            "What the failed version printed was kept",
             "exited with code 1",
             "Measured by the probe: longest outage",
             "v1 serves. Everything that this demo made is removed now.",

@@ -111,7 +111,11 @@ impl Prober {
         within(PATIENCE, "the health check says no", waiting).await
     }
 
-    async fn until(&self, what: &str, is_so: impl Fn(&[Try]) -> bool) -> Result<(), Failure> {
+    async fn until(
+        &self,
+        what: &str,
+        is_so: impl Fn(&[Try]) -> bool + Send + Sync,
+    ) -> Result<(), Failure> {
         let waiting = async {
             while !is_so(&self.shared.tries()) {
                 sleep(POLL).await;
@@ -124,7 +128,7 @@ impl Prober {
 async fn within(
     limit: Duration,
     what: &str,
-    waiting: impl Future<Output = ()>,
+    waiting: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
     let in_time = timeout(limit, waiting).await;
     in_time.map_err(|_| format!("waited {} s in vain until {what}", limit.as_secs()).into())

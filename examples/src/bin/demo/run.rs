@@ -9,7 +9,7 @@ use stillme_rollback_core::event::{Cursor, Event, EventBuffer, EventKind};
 use stillme_rollback_core::journal::FileJournal;
 use stillme_rollback_core::lease::FileLease;
 use stillme_rollback_core::report::Report;
-use stillme_rollback_core::{EndState, Plan};
+use stillme_rollback_core::{EndState, Plan, Printable};
 
 use crate::page::{quote, say, span};
 use crate::prober::Prober;
@@ -35,6 +35,7 @@ pub(crate) async fn go_to(
     let ended = prober.now();
     say("\nThe report:\n");
     quote(&report);
+    show_evidence(&report).await?;
 
     prober.until_served(serves.name, ended, 20).await?;
     let seen = prober.seen(began, prober.now()).await?;
@@ -43,6 +44,19 @@ pub(crate) async fn go_to(
         return Ok(());
     }
     Err(format!("{expected} was expected, not {:?}", report.state).into())
+}
+
+/// The log of a version that failed; the files themselves go with the demo.
+async fn show_evidence(report: &Report) -> Result<(), Failure> {
+    let log = report.evidence.iter().find(|file| file.name == "log.txt");
+    if let Some(path) = log.and_then(|log| log.path.as_ref()) {
+        say("\nWhat the failed version printed was kept before it was removed:\n");
+        let log = tokio::fs::read(path).await?;
+        for line in String::from_utf8_lossy(&log).lines() {
+            quote(Printable(line));
+        }
+    }
+    Ok(())
 }
 
 async fn run(plan: Plan, stage: &dyn Stage, folder: &Path) -> Result<Report, Failure> {
