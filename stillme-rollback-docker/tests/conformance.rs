@@ -55,7 +55,7 @@ fn intrude(sim: &Simulated<DockerModel>) {
         let named = model.containers.iter().find(|(_, container)| container.name == "web");
         let (id, theirs) = named.map(|(id, theirs)| (id.clone(), theirs.clone())).unwrap();
         model.containers.remove(&id);
-        let new = model.add("web", theirs.image, theirs.config, theirs.host);
+        let new = model.add("web", theirs.image, (*theirs.config).clone(), (*theirs.host).clone());
         model.containers.get_mut(&new).unwrap().state = ModelState::Running;
     });
 }
