@@ -12,7 +12,8 @@ use crate::plan::Plan;
 use crate::step::{Action, Phase, Step, StepKind, Undo};
 use crate::strategy::{Goal, PlanRefusal, Request, Strategy};
 
-/// A strategy for a [`MemoryPlatform`]: create first, then switch, verify, and exchange the names.
+/// A strategy for a [`MemoryPlatform`](super::MemoryPlatform): create first, then switch, verify, and
+/// exchange the names.
 /// The shape of the real strategies, and an example for yours.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
