@@ -258,6 +258,10 @@ impl Executor for DockerExecutor {
                 engine.stop_container(&new_id(&scene)?, grace).await.map(drop)
             }
             Verb::SetAside => engine.rename_container(&subject.old, &subject.name).await.map(drop),
+            // A create that happened twice holds the name that the new one goes back to.
+            Verb::TakeOver if !scene.strays.is_empty() => {
+                engine.remove_container(&scene.strays[0].id, false).await.map(drop)
+            }
             Verb::TakeOver => {
                 let waiting = subject.name.waiting(&context.run.id)?;
                 engine.rename_container(&new_id(&scene)?, &waiting).await.map(drop)
