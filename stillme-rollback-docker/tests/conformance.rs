@@ -54,9 +54,9 @@ fn intrude(sim: &Simulated<DockerModel>) {
     sim.change(|model| {
         let named = model.containers.iter().find(|(_, container)| container.name == "web");
         let (id, theirs) = named.map(|(id, theirs)| (id.clone(), theirs.clone())).unwrap();
-        model.containers.remove(&id);
+        model.containers_mut().remove(&id);
         let new = model.add("web", theirs.image, (*theirs.config).clone(), (*theirs.host).clone());
-        model.containers.get_mut(&new).unwrap().state = ModelState::Running;
+        model.containers_mut().get_mut(&new).unwrap().state = ModelState::Running;
     });
 }
 

@@ -73,18 +73,18 @@ const CASES: &[Case] = &[
 fn model(case: &Case) -> DockerModel {
     let mut model = DockerModel::with_service("web");
     let old = model.containers.keys().next().unwrap().clone();
-    let container = model.containers.get_mut(&old).unwrap();
+    let container = model.containers_mut().get_mut(&old).unwrap();
     container.state = case.old;
-    container.host["RestartPolicy"] = json!({"Name": "no"});
+    container.host = container.host.with("RestartPolicy", json!({"Name": "no"}));
     if case.aside {
         container.name = ASIDE.to_owned();
     }
     let image = model.tags["web:v1"].clone();
-    let labels = json!({LABEL_RUN: "01ARZ3NDEKTSV4RRFFQ69G5FAV", LABEL_FROM: old});
+    let labels = json!({LABEL_RUN: "01ARZ3NDEKTSV4RRFFQ69G5FAV", LABEL_FROM: &*old});
     let config = json!({"Image": "web:v1", "Labels": labels});
     let host = json!({"RestartPolicy": {"Name": "unless-stopped"}});
     let new = model.add(WAITING, image, config, host);
-    model.containers.get_mut(&new).unwrap().state = case.new;
+    model.containers_mut().get_mut(&new).unwrap().state = case.new;
     model
 }
 

@@ -142,6 +142,11 @@ impl DockerModel {
         model
     }
 
+    /// The containers, to be changed behind the engine's back.
+    pub fn containers_mut(&mut self) -> &mut BTreeMap<Arc<str>, ModelContainer> {
+        Arc::make_mut(&mut self.containers)
+    }
+
     /// The id of the image with a tag.
     pub fn image(&self, tag: &str) -> Option<ImageId> {
         self.tags.get(tag).and_then(|id| ImageId::new(&**id).ok())

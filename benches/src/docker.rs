@@ -1,0 +1,50 @@
+//! The strategy `create-first` on the model of a Docker Engine.
+
+use std::sync::Arc;
+
+use stillme_rollback_core::testing::{CrashMatrix, Simulated};
+use stillme_rollback_core::{HashKey, Observation, Plan, Request, Strategy as _};
+use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelVerifier};
+use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
+
+use crate::Result;
+
+/// The strategy.
+pub fn strategy() -> CreateFirst {
+    CreateFirst::new(key())
+}
+
+/// What an engine shows that runs `web:v2`, and the request to go back to `web:v1`.
+///
+/// # Errors
+/// None that is expected.
+pub async fn observed(model: &DockerModel) -> Result<(Observation, Request)> {
+    let executor = executor(Simulated::new(model.clone()));
+    let target = executor.target(&ContainerName::new("web")?).await?;
+    let (observation, goal) = executor.observe_for(&target, &"v1".parse()?).await?;
+    Ok((observation, Request::new(goal)))
+}
+
+/// The crash matrix of going back from `web:v2` to `web:v1`.
+///
+/// # Errors
+/// None that is expected.
+pub async fn matrix() -> Result<CrashMatrix<DockerModel>> {
+    let model = DockerModel::with_service("web");
+    let (observation, request) = observed(&model).await?;
+    let plan: Plan = strategy().plan(&observation, &request)?;
+    Ok(CrashMatrix::new(
+        model,
+        plan,
+        |sim| Arc::new(executor(sim)),
+        |sim| Arc::new(ModelVerifier::new(sim)),
+    ))
+}
+
+fn executor(sim: Simulated<DockerModel>) -> DockerExecutor {
+    DockerExecutor::new(Arc::new(ModelEngine::new(sim)), key())
+}
+
+fn key() -> HashKey {
+    HashKey::from_bytes([7; 32])
+}
