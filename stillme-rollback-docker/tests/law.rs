@@ -4,12 +4,7 @@
 //! `auto` (the default) leaves them out if no engine answers, and says so.
 
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a test: a panic is how it fails, and what is left out is said"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test: a panic is how it fails")]
 
 #[path = "law/engine.rs"]
 mod engine;
