@@ -26,4 +26,4 @@ esac
 STILLME_TESTBED_SERVICE=$(scripts/testbed-image.sh binary)
 export STILLME_TESTBED_SERVICE
 
-exec cargo run --quiet --locked --release -p stillme-rollback-examples --bin demo -- --platform "$platform" "$@"
+exec cargo run --locked -p stillme-rollback-examples --bin demo -- --platform "$platform" "$@"
