@@ -37,14 +37,14 @@ pub(crate) fn take(table: &mut Table) -> Result<()> {
 
 async fn acquire(folder: &Path) -> Result<Box<dyn stillme_rollback_core::lease::Held>> {
     let target = Target::new("memory", "figures", "web")?;
-    let holder = Holder::new(records::run(1), "figures", SystemTime::now());
+    let holder = Holder::new(records::run(1), "figures", SystemTime::UNIX_EPOCH);
     Ok(FileLease::new(folder).acquire(&target, &holder).await?)
 }
 
 /// While the holder lives nobody else gets the target, or the figure means nothing.
 async fn refused(folder: &Path) -> Result<()> {
     let target = Target::new("memory", "figures", "web")?;
-    let holder = Holder::new(records::run(2), "figures", SystemTime::now());
+    let holder = Holder::new(records::run(2), "figures", SystemTime::UNIX_EPOCH);
     match FileLease::new(folder).acquire(&target, &holder).await {
         Err(error) if error.kind() == ErrorKind::Held => Ok(()),
         Err(error) => Err(error.into()),
