@@ -17,7 +17,7 @@ use crate::inspect::{self, State};
 use crate::names::ContainerId;
 use crate::reach::published_at;
 
-const CHECK: &str = "state of the container (weak)";
+const CHECK: &str = "state of the container";
 
 /// How long a container must keep running.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -144,7 +144,8 @@ impl Verifier for StateVerifier {
                 let ports =
                     self.ports(container.expose(), time_left.saturating_sub(seen_for)).await;
                 if ports.accept() && seen_for >= self.window {
-                    return Ok(single(passed(seen_for, ports.published)));
+                    let alone = self.window >= WINDOW;
+                    return Ok(single(passed(seen_for, ports.published, alone)));
                 }
                 if is_last {
                     return Ok(single(ran_out(seen_for, self.window, ports)));
@@ -162,14 +163,16 @@ fn restarted(first: &State, now: &State) -> Option<String> {
         .then(|| "it was started again while it was watched".to_owned())
 }
 
-fn passed(seen_for: Duration, ports: usize) -> Check {
+/// A pass. It calls itself weak when it is all that there is: a report takes it by its word.
+fn passed(seen_for: Duration, ports: usize, alone: bool) -> Check {
     let listens = match ports {
         0 => "it publishes no TCP port".to_owned(),
         1 => "its published port accepts".to_owned(),
         n => format!("its {n} published ports accept"),
     };
+    let weak = if alone { "weak: " } else { "" };
     let evidence = format!(
-        "ran {:.0} s without a restart, {listens}; this proves that it starts{}, not that it answers well",
+        "{weak}ran {:.0} s without a restart, {listens}; this proves that it starts{}, not that it answers well",
         seen_for.as_secs_f32(),
         if ports == 0 { "" } else { " and listens" },
     );

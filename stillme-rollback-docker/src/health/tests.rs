@@ -178,7 +178,7 @@ async fn what_keeps_running_passes_weakly_and_says_so() {
     let restarting =
         json!({"Status": "restarting", "Running": true, "Restarting": true, "ExitCode": 1});
     for (name, shown, seconds, outcome, evidence) in [
-        ("runs", vec![healthy()], 30, Outcome::Pass, "not that it answers well"),
+        ("runs", vec![healthy()], 30, Outcome::Pass, "weak: ran 10 s without a restart"),
         ("too short", vec![healthy()], 5, Outcome::Inconclusive, "10 s are needed"),
         (
             "exits",
