@@ -202,6 +202,8 @@ impl Journal for MemoryJournal {
             if found.holder.is_some_and(is_ours) {
                 found.holder = None;
                 found.abort = None;
+                // Most runs get no further record.
+                found.records.shrink_to_fit();
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ use stillme_rollback_core::{
     StepContext, Target, Verdict, Verifier,
 };
 use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 use super::child::{Role, micros};
 use super::table::{Table, Times};
@@ -75,13 +76,14 @@ async fn all() -> Result<(Duration, usize)> {
     )
     .build();
     let began = Instant::now();
-    let mut runs = Vec::with_capacity(RUNS);
+    let mut runs = JoinSet::new();
     for (name, platform) in &services.platforms {
-        runs.push(engine.start(memory::plan(platform, name).await?, None).await?);
+        let run = engine.start(memory::plan(platform, name).await?, None).await?;
+        runs.spawn(async { run.wait().await.map(|report| report.state) });
     }
     let mut done = 0;
-    for run in runs {
-        done += usize::from(run.wait().await?.state == Some(EndState::RolledBack));
+    while let Some(ended) = runs.join_next().await {
+        done += usize::from(ended?? == Some(EndState::RolledBack));
     }
     Ok((began.elapsed(), done))
 }

@@ -17,6 +17,10 @@ const IN_FILES: usize = 37;
 pub(crate) fn take(table: &mut Table) -> Result<()> {
     let plan = on_a_runtime(async { memory::plan(&memory::platform("web"), "web").await })?;
     let file = Lines::of(records::run(1), records::of(plan, RECORDS))?;
+    // Undamaged it reads whole, or the figures mean nothing.
+    if read(file.lines[0].before.clone(), &file.bytes).len() != file.lines.len() {
+        return Err("the undamaged file can't be read".into());
+    }
     cuts(table, &file)?;
     flips(table, &file);
     Ok(())
