@@ -4,6 +4,7 @@
 //! true and which hold again after its undo. Whether a step is done is then a comparison, the same
 //! when it is run, resumed after a crash, undone, or swept after a late effect.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,15 +12,41 @@ use serde::{Deserialize, Serialize};
 
 /// Facts about a target, as a run needs them: `old` is `up`, `name` is `new`.
 ///
-/// Keys and values are short words that the strategy chose for its plan; never a secret.
+/// Keys and values are short words that the strategy chose for its plan; never a secret. Most stand in
+/// its code, so that facts cost little, of which a run has a few dozen in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Facts {
     /// What is known.
-    pub known: BTreeMap<String, String>,
+    known: Known,
     /// Set when the target is not ours any more: somebody else deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<Foreign>,
+}
+
+/// Keys, sorted, with their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<Word, Word>", into = "BTreeMap<Word, Word>")]
+struct Known(Vec<(Word, Word)>);
+
+type Word = Cow<'static, str>;
+
+impl From<BTreeMap<Word, Word>> for Known {
+    fn from(map: BTreeMap<Word, Word>) -> Self {
+        Self(map.into_iter().collect())
+    }
+}
+
+impl From<Known> for BTreeMap<Word, Word> {
+    fn from(known: Known) -> Self {
+        known.0.into_iter().collect()
+    }
+}
+
+impl Known {
+    fn find(&self, key: &str) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(key))
+    }
 }
 
 impl Facts {
@@ -30,8 +57,16 @@ impl Facts {
 
     /// The same facts and one more.
     #[must_use]
-    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.known.insert(key.into(), value.into());
+    pub fn with(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (key, value) = (key.into(), value.into());
+        match self.known.find(&key) {
+            Ok(at) => self.known.0[at].1 = value,
+            Err(at) => self.known.0.insert(at, (key, value)),
+        }
         self
     }
 
@@ -44,7 +79,7 @@ impl Facts {
 
     /// One fact.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.known.get(key).map(String::as_str)
+        self.known.find(key).ok().map(|at| &*self.known.0[at].1)
     }
 }
 
@@ -53,7 +88,7 @@ impl fmt::Display for Facts {
         if let Some(foreign) = &self.foreign {
             return write!(f, "{foreign}");
         }
-        for (index, (key, value)) in self.known.iter().enumerate() {
+        for (index, (key, value)) in self.known.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}{key} is {value}")?;
         }

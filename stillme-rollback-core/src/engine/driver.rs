@@ -15,7 +15,7 @@ use crate::event::{EventBuffer, EventKind, Narrator};
 use crate::executor::{Run, StepContext};
 use crate::journal::{Entry, ErrorNote, Record};
 use crate::lease::Held;
-use crate::report::Report;
+use crate::report::{Fold, Report};
 
 /// What a call may take beyond the time that it was given, before the engine stops waiting for it.
 /// The call itself goes on: only the answer is not waited for any more.
@@ -35,7 +35,9 @@ pub(super) struct Driver {
     pub(super) parts: Arc<Parts>,
     pub(super) machine: Machine,
     pub(super) narrator: Narrator,
-    pub(super) records: Vec<Record>,
+    /// The report of what was recorded so far.
+    pub(super) report: Fold,
+    pub(super) next_seq: u64,
     pub(super) epoch: u32,
     pub(super) born: Duration,
     pub(super) verdicts_asked: u32,
@@ -57,14 +59,15 @@ impl Driver {
     ///
     /// # Errors
     /// When the journal or the lease is lost: nothing more is done, and the run can be resumed.
-    pub(super) async fn drive(mut self) -> Result<Report> {
+    pub(super) async fn drive(mut self: Box<Self>) -> Result<Report> {
         let outcome = self.until_over().await;
         let id = self.run().id;
         if let Err(error) = self.parts.journal.close(id).await {
             tracing::warn!(run = %id, %error, "the journal did not close cleanly");
         }
         outcome?;
-        Report::from_records(id, &self.records)
+        let progress = self.machine.progress();
+        Ok(self.report.finish(&self.machine.run().plan, progress))
     }
 
     async fn until_over(&mut self) -> Result<EndState> {
@@ -113,12 +116,12 @@ impl Driver {
         if let Entry::Intent { step, direction, .. } = &entry {
             self.held.note_step(&format!("{direction:?} {step}").to_lowercase());
         }
-        let seq = self.records.last().map_or(0, |record| record.seq + 1);
         let elapsed = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let record = Record::new(seq, self.epoch, self.parts.clock.now(), elapsed, entry);
+        let record = Record::new(self.next_seq, self.epoch, self.parts.clock.now(), elapsed, entry);
         self.make_durable(&record).await?;
         let event = self.narrator.record(&record);
-        self.records.push(record);
+        self.report.take(&record);
+        self.next_seq += 1;
         self.publish(event);
         Ok(())
     }

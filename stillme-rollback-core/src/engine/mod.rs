@@ -30,6 +30,7 @@ use crate::id::RunId;
 use crate::journal::{Entry, Journal, Progress, Record};
 use crate::lease::{Held, Holder, Lease};
 use crate::plan::Plan;
+use crate::report::Fold;
 use crate::verifier::Verifier;
 
 pub use self::builder::EngineBuilder;
@@ -85,7 +86,7 @@ impl Engine {
         self.parts.journal.create(id, &begin).await?;
         let narrator = Narrator::new(id, Arc::clone(&run.plan));
         let machine = Machine::begin(run, Arc::clone(&self.parts.options));
-        Ok(self.spawn(machine, narrator, Vec::new(), begin, held))
+        Ok(self.spawn(machine, narrator, &[], begin, held))
     }
 
     /// Runs a plan to its end: [`start`](Self::start), then [`wait`](RunHandle::wait).
@@ -114,7 +115,7 @@ impl Engine {
         match self.take_over(run, &records).await {
             Ok(TakenOver { progress, run, narrator, resumed }) => {
                 let machine = Machine::resume(run, progress, wish, Arc::clone(&self.parts.options));
-                Ok(self.spawn(machine, narrator, records, resumed, held))
+                Ok(self.spawn(machine, narrator, &records, resumed, held))
             }
             Err(error) => {
                 // The first error is the one that matters.
@@ -154,7 +155,7 @@ impl Engine {
         &self,
         machine: Machine,
         mut narrator: Narrator,
-        mut records: Vec<Record>,
+        earlier: &[Record],
         first: Record,
         held: Box<dyn Held>,
     ) -> RunHandle {
@@ -165,19 +166,22 @@ impl Engine {
         buffer.push(Arc::clone(&event));
         self.parts.announcer.publish(event);
         let epoch = first.epoch;
-        records.push(first);
-        let driver = Driver {
+        let mut report = Fold::begin(run.id, &run.plan);
+        earlier.iter().chain([&first]).for_each(|record| report.take(record));
+        // In a box: it is moved into a future within a future, each of which would have room for it.
+        let driver = Box::new(Driver {
             parts: Arc::clone(&self.parts),
             machine,
             narrator,
-            records,
+            report,
+            next_seq: first.seq + 1,
             epoch,
             born: self.parts.clock.elapsed(),
             verdicts_asked: 0,
             cancel: cancel.clone(),
             buffer: buffer.clone(),
             held,
-        };
+        });
         let (send, outcome) = oneshot::channel();
         let span = tracing::info_span!("run", run = %run.id, target = %run.plan.target);
         let closing = buffer.close_on_drop();

@@ -59,6 +59,9 @@ struct Holder {
     is_poisoned: bool,
 }
 
+/// For how many more records room is made at a time.
+const ROOM: usize = 8;
+
 /// How an append fails that was told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -154,6 +157,10 @@ impl Run {
             ));
         }
         if fault != Some(AppendFault::NotStored) {
+            if self.records.len() == self.records.capacity() {
+                // Doubling would leave a third of what ten thousand runs take unused.
+                self.records.reserve_exact(ROOM);
+            }
             self.records.push(record.clone());
         }
         if fault.is_some() {

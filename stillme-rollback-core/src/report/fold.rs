@@ -1,7 +1,5 @@
 //! From records to a report.
 
-use std::sync::Arc;
-
 use super::{Assurance, Life, Report, Standing, StepReport, UNFINISHED_EXIT_CODE, commands};
 use crate::end::EndState;
 use crate::error::Result;
@@ -23,8 +21,9 @@ pub(super) fn report(run: RunId, records: &[Record]) -> Result<Report> {
     Ok(fold.finish(&plan, &progress))
 }
 
-/// A report in the making.
-struct Fold {
+/// A report in the making. A run keeps this, not its records: they are in the journal.
+#[derive(Debug)]
+pub(crate) struct Fold {
     report: Report,
     /// For each step: forward and back.
     watches: Vec<[Stopwatch; 2]>,
@@ -33,7 +32,7 @@ struct Fold {
 }
 
 impl Fold {
-    fn begin(run: RunId, plan: &Arc<Plan>) -> Self {
+    pub(crate) fn begin(run: RunId, plan: &Plan) -> Self {
         Self {
             report: Report {
                 run,
@@ -66,7 +65,7 @@ impl Fold {
         }
     }
 
-    fn take(&mut self, record: &Record) {
+    pub(crate) fn take(&mut self, record: &Record) {
         self.live(record);
         let now = record.elapsed_ms;
         let report = &mut self.report;
@@ -199,7 +198,7 @@ impl Fold {
         }
     }
 
-    fn finish(mut self, plan: &Plan, progress: &Progress) -> Report {
+    pub(crate) fn finish(mut self, plan: &Plan, progress: &Progress) -> Report {
         let report = &mut self.report;
         report.state = progress.ended.or(progress.paused.then_some(EndState::Paused));
         report.reason = match (report.state, report.reason.take()) {

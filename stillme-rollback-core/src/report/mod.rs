@@ -43,6 +43,8 @@ use crate::step::Phase;
 use crate::target::{Release, Target};
 use crate::verdict::Verdict;
 
+pub(crate) use self::fold::Fold;
+
 /// The exit code of a run that has no end yet: that of any error.
 const UNFINISHED_EXIT_CODE: u8 = 1;
 

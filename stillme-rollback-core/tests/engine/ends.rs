@@ -1,6 +1,8 @@
 //! Every end state, and that the platform is as it says.
 
 use stillme_rollback_core::engine::Wish;
+use stillme_rollback_core::journal::Journal as _;
+use stillme_rollback_core::report::Report;
 use stillme_rollback_core::testing::MemoryPlatform;
 use stillme_rollback_core::{EndState, OnInconclusive, Outcome};
 
@@ -54,6 +56,8 @@ async fn an_inconclusive_verdict_pauses_and_is_accepted_or_undone() {
         let run = report.run;
         let report = engine.resume(run, said).await.unwrap().wait().await.unwrap();
         assert_eq!(report.state, Some(state), "{report}");
+        let records = stage.journal.load(run).await.unwrap();
+        assert_eq!(report, Report::from_records(run, &records).unwrap(), "told live and later");
     }
 }
 
