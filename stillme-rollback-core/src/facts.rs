@@ -77,6 +77,18 @@ impl Facts {
         self
     }
 
+    /// The same facts but one.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.known.0.retain(|(known, _)| known != key);
+        self
+    }
+
+    /// All facts, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.known.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// One fact.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.known.find(key).ok().map(|at| &*self.known.0[at].1)
@@ -276,6 +288,26 @@ mod tests {
             assert_eq!(condition.holds(&facts), holds, "{facts}");
             assert_eq!(condition.differences(&facts).is_empty(), holds, "{facts}");
         }
+    }
+
+    #[test]
+    fn facts_are_a_map_however_they_came() {
+        let one = Facts::new().with("b", "2").with("a", "0").with("a", "1");
+        let other = Facts::new().with("c", "3").with("a", "1").with("b", "2").without("c");
+        assert_eq!(one, other);
+        assert_eq!(one.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+        let json = r#"{"known":{"a":"1","b":"2"}}"#;
+        assert_eq!(serde_json::to_string(&one).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Facts>(json).unwrap(), one);
+    }
+
+    #[test]
+    fn a_condition_is_a_map_however_it_came() {
+        let one = Condition::new().is("b", "2").is("a", "0").is_any("a", ["1", "x"]);
+        let json = r#"{"a":["1","x"],"b":["2"]}"#;
+        assert_eq!(serde_json::to_string(&one).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Condition>(json).unwrap(), one);
+        assert_eq!(one.keys().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

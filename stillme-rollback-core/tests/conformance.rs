@@ -193,7 +193,7 @@ impl Executor for Worker {
         match self.bad {
             BadExecutor::LookingChanges => self.hold(false),
             BadExecutor::HidesOthers => facts.foreign = None,
-            BadExecutor::KnowsLittle => drop(facts.known.remove("new")),
+            BadExecutor::KnowsLittle => facts = facts.without("new"),
             BadExecutor::ActsTwice => facts = facts.with("instances", count.to_string()),
             _ => {}
         }

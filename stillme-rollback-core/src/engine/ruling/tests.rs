@@ -18,7 +18,7 @@ fn blind(kind: StepKind) -> Step {
     step
 }
 
-fn old(state: &str) -> Facts {
+fn old(state: &'static str) -> Facts {
     Facts::new().with("old", state)
 }
 
