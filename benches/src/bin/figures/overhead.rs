@@ -42,6 +42,7 @@ struct Round {
 async fn once(scratch: &Scratch) -> Result<Round> {
     let platform = memory::platform("web");
     let plan = memory::plan(&platform, "web").await?;
+    let steps = u32::try_from(plan.steps.len())?;
     let spent = Spent::default();
     let journal = Arc::new(FileJournal::new(scratch.path().join("journal")));
     let engine = Engine::builder(
@@ -64,7 +65,7 @@ async fn once(scratch: &Scratch) -> Result<Round> {
     Ok(Round {
         syncs_a_step: (f64::from(u32::try_from(syncs)?) - f64::from(records.others))
             / f64::from(records.steps),
-        time_a_step: elapsed.saturating_sub(spent.total()) / (records.steps + records.others),
+        time_a_step: elapsed.saturating_sub(spent.total()) / steps,
     })
 }
 
