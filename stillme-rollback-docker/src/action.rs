@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Step, Work};
+use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Run, Step, Work};
 
 use crate::names::{ContainerId, ContainerName, ImageId};
 
@@ -25,6 +25,10 @@ pub(crate) enum Verb {
     Create { subject: Subject, image: ImageId, image_ref: String, spec: String },
     /// Connects the new container to one more network.
     Connect { network: String },
+    /// Creates a copy of the old container, which stands in for it when its stop deletes it.
+    CreateStandIn { image: ImageId, image_ref: String, spec: String },
+    /// Connects the stand-in to one more network.
+    ConnectStandIn { network: String },
     /// The engine shall not start the old container by itself any more.
     Hold { policy: Value },
     /// Stops the old container.
@@ -64,6 +68,56 @@ impl Verb {
     }
 }
 
+/// What a plan orders, read once.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders {
+    pub(crate) subject: Subject,
+    pub(crate) new: Copy,
+    pub(crate) networks: Vec<String>,
+    pub(crate) stand_in: Option<Copy>,
+    pub(crate) stand_in_networks: Vec<String>,
+    pub(crate) protect: Option<(ImageId, ImageRef)>,
+}
+
+/// The old container once more, of this image.
+#[derive(Clone, Debug)]
+pub(crate) struct Copy {
+    pub(crate) image: ImageId,
+    pub(crate) image_ref: String,
+    /// The hash of its settings.
+    pub(crate) spec: String,
+}
+
+impl Orders {
+    /// What a run's plan orders.
+    ///
+    /// # Errors
+    /// `Unsupported` if the plan is not one of this crate.
+    pub(crate) fn of(run: &Run) -> Result<Self> {
+        let (mut created, mut stand_in, mut protect) = (None, None, None);
+        let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
+        for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
+            match Verb::of(step)? {
+                Verb::Create { subject, image, image_ref, spec } => {
+                    created = Some((subject, Copy { image, image_ref, spec }));
+                }
+                Verb::CreateStandIn { image, image_ref, spec } => {
+                    stand_in = Some(Copy { image, image_ref, spec });
+                }
+                Verb::Connect { network } => networks.push(network),
+                Verb::ConnectStandIn { network } => stand_in_networks.push(network),
+                Verb::Protect { image, tag } => protect = Some((image, tag)),
+                _ => {}
+            }
+        }
+        let (subject, new) = created.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "read plan", "the plan creates no container")
+                .with_hint("use the version that made the plan")
+        })?;
+        Ok(Self { subject, new, networks, stand_in, stand_in_networks, protect })
+    }
+}
+
 fn unknown(verb: &str) -> Error {
     Error::new(ErrorKind::Unsupported, "read step", format!("`{verb}` is no step of this version"))
         .with_hint("use the version that made the plan")
@@ -82,6 +136,12 @@ mod tests {
         };
         for verb in [
             Verb::Protect { image: image.clone(), tag: "a:b".parse().unwrap() },
+            Verb::CreateStandIn {
+                image: image.clone(),
+                image_ref: String::from("a:b"),
+                spec: String::from("c"),
+            },
+            Verb::ConnectStandIn { network: String::from("n") },
             Verb::Create {
                 subject,
                 image,

@@ -2,6 +2,7 @@
 //! touched, then the old one is stopped and the new one started, and the old one is kept.
 
 mod preflight;
+mod stand_in;
 mod steps;
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::images::protecting_tag;
 use crate::names::{ContainerName, ImageId};
 use crate::recreate::{self, Recreated, Replacement, Source};
 
+use self::stand_in::StandIn;
 use self::steps::Recipe;
 pub(crate) use self::steps::{grace, restart_option};
 
@@ -28,12 +30,22 @@ pub(crate) use self::steps::{grace, restart_option};
 #[derive(Clone, Debug)]
 pub struct CreateFirst {
     key: HashKey,
+    auto_remove: bool,
 }
 
 impl CreateFirst {
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key }
+        Self { key, auto_remove: false }
+    }
+
+    /// Also containers that were started with `--rm`, which are refused otherwise: stopping one
+    /// deletes it. A copy of it waits before it is stopped, and is the way back: the same settings,
+    /// volumes and networks under another id. It stays behind as the old container does.
+    #[must_use]
+    pub const fn allow_auto_remove(mut self) -> Self {
+        self.auto_remove = true;
+        self
     }
 }
 
@@ -65,7 +77,11 @@ impl Strategy for CreateFirst {
         let (source, replacement) =
             (detail.source()?, detail::replacement(image_ref.as_str(), image));
         let recreated = recreate::recreate(&source, &replacement)?;
-        preflight::check_recreated(&recreated, &subject.name)?;
+        if recreated.auto_remove && !self.auto_remove {
+            return Err(preflight::auto_remove(&subject.name).into());
+        }
+        let stand_in =
+            recreated.auto_remove.then(|| StandIn::of(&detail, &self.key)).transpose()?;
 
         let mut plan = Plan::new(self.name(), observation.target.clone(), from, to);
         plan.checks.clone_from(&request.checks);
@@ -76,12 +92,14 @@ impl Strategy for CreateFirst {
         plan.expected_outage = expected_outage(&detail);
         plan.notes = left_before(&plan.to);
         plan.notes.extend(self.notes(&detail, &recreated, &source, &replacement)?);
+        plan.notes.extend(stand_in.iter().map(StandIn::note));
         let recipe = Recipe {
             subject,
             spec: recreated.spec_hash(&self.key),
             networks: recreated.connects.iter().map(|connect| connect.network.clone()).collect(),
             image: target,
             image_ref,
+            stand_in,
             detail: &detail,
             deadline: request.deadline,
         };

@@ -7,7 +7,7 @@ use stillme_rollback_core::{Facts, Foreign, Run};
 
 use crate::detail::text;
 use crate::engine::ContainerSummary;
-use crate::names::{ContainerId, ContainerName, LABEL_RUN, Role};
+use crate::names::{ContainerId, ContainerName, LABEL_RUN, LABEL_STANDS_FOR, Role};
 
 /// The keys of the facts. Their values stand in [`Scene::facts`].
 pub(crate) mod key {
@@ -25,9 +25,18 @@ pub(crate) mod key {
     /// The tag that protects the target image: `set`, `absent` or `moved`.
     pub(crate) const PROTECTED: &str = "protected";
 
+    /// The copy of an old container that its stop deletes: `absent`, `ready`, `needed` (the old one
+    /// is gone) or `wrong-image`.
+    pub(crate) const STAND_IN: &str = "stand-in";
+
     /// Whether the new container is on a network: `joined` or `apart`.
     pub(crate) fn network(name: &str) -> String {
         format!("new.network.{name}")
+    }
+
+    /// Whether the stand-in is on a network: `joined` or `apart`.
+    pub(crate) fn stand_in_network(name: &str) -> String {
+        format!("stand-in.network.{name}")
     }
 }
 
@@ -35,7 +44,9 @@ pub(crate) mod key {
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) name: ContainerName,
+    /// The old container, or what stands in for it once it is gone.
     pub(crate) old: Option<ContainerSummary>,
+    pub(crate) stand_in: Option<ContainerSummary>,
     pub(crate) new: Option<ContainerSummary>,
     pub(crate) strays: Vec<ContainerSummary>,
     owner: Owner,
@@ -69,15 +80,18 @@ impl Scene {
             .filter(|container| Some(&container.id) != new.as_ref().map(|new| &new.id))
             .cloned()
             .collect();
+        let stands_for =
+            |container: &&ContainerSummary| container.label(LABEL_STANDS_FOR) == Some(old.as_str());
+        let stand_in = all.iter().find(stands_for).cloned();
+        let old = all.iter().find(|container| container.id == *old).or(stand_in.as_ref()).cloned();
         let owner = all.iter().find(|container| container.name.as_ref() == Some(name));
         let owner = match owner {
             None => Owner::Nobody,
-            Some(container) if container.id == *old => Owner::Old,
+            Some(container) if Some(&container.id) == old.as_ref().map(|old| &old.id) => Owner::Old,
             Some(container) if Some(&container.id) == new.as_ref().map(|new| &new.id) => Owner::New,
             Some(container) => Owner::Other(container.clone()),
         };
-        let old = all.iter().find(|container| container.id == *old).cloned();
-        Self { name: name.clone(), old, new, strays, owner }
+        Self { name: name.clone(), old, stand_in, new, strays, owner }
     }
 
     /// The facts that the list alone shows.
@@ -97,6 +111,16 @@ impl Scene {
             Some(foreign) => facts.with_foreign(foreign),
             None => facts,
         }
+    }
+
+    /// What the list shows of the stand-in, for plans that make one.
+    pub(crate) fn stand_in_state(&self, image: &str) -> &'static str {
+        let Some(stand_in) = &self.stand_in else { return "absent" };
+        if stand_in.image_id.as_ref().is_some_and(|id| id.as_str() != image) {
+            return "wrong-image";
+        }
+        let is_it = self.old.as_ref().is_some_and(|old| old.id == stand_in.id);
+        if is_it { "needed" } else { "ready" }
     }
 
     fn old_state(&self) -> &'static str {

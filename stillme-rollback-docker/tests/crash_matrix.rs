@@ -29,7 +29,7 @@ fn plan(model: &DockerModel) -> Plan {
         let target = executor.target(&ContainerName::new("web").unwrap()).await.unwrap();
         let wanted = "v1".parse().unwrap();
         let (observation, goal) = executor.observe_for(&target, &wanted).await.unwrap();
-        CreateFirst::new(key()).plan(&observation, &Request::new(goal)).unwrap()
+        CreateFirst::new(key()).allow_auto_remove().plan(&observation, &Request::new(goal)).unwrap()
     })
 }
 
@@ -61,6 +61,19 @@ fn every_fault_and_up_to_two_crashes() {
     let report = timed("two crashes", &matrix(DockerModel::with_service("web")));
     report.assert_clean();
     assert!(report.cases >= 50_000, "{report}");
+}
+
+/// The old container is deleted by its own stop: the way back is a copy of it.
+#[test]
+fn a_container_that_its_stop_deletes_has_a_way_back_all_the_same() {
+    let mut model = DockerModel::with_service("web").with_auto_remove();
+    let report = timed("--rm", &matrix(model.clone()));
+    report.assert_clean();
+    assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+    model.sick.push(target_image(&model));
+    never_rolled_back("--rm, the target is sick", model.clone());
+    model.broken.push(target_image(&model));
+    never_rolled_back("--rm, the target exits", model);
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn what_has_no_way_back_is_refused_with_what_to_do() {
         ),
         (
             |detail| detail["container"]["HostConfig"]["AutoRemove"] = json!(true),
-            ["--rm", "nothing was touched"],
+            ["--rm", "--allow-auto-remove"],
         ),
         (
             |detail| {

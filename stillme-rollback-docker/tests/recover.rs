@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 use stillme_rollback_core::testing::{CrashMatrix, Simulated};
 use stillme_rollback_core::{Executor as _, Goal, Plan, PlanRefusal, Request, Strategy as _};
-use stillme_rollback_docker::names::{LABEL_FROM, LABEL_RUN};
+use stillme_rollback_docker::names::{LABEL_FROM, LABEL_RUN, LABEL_STANDS_FOR};
 use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelState, ModelVerifier};
 use stillme_rollback_docker::{ContainerName, DockerExecutor, Recover, RecoverExecutor};
 
@@ -86,6 +86,33 @@ fn model(case: &Case) -> DockerModel {
     let new = model.add(WAITING, image, config, host);
     model.containers_mut().get_mut(&new).unwrap().state = case.new;
     model
+}
+
+/// A run of a container that was started with `--rm` died behind the stop: only its copy is left.
+fn model_of_a_deleted_one(new: ModelState) -> DockerModel {
+    let gone = "ab".repeat(32);
+    let mut model = DockerModel::with_service("web").with_auto_remove();
+    let stand_in = model.containers.keys().next().unwrap().clone();
+    let container = model.containers_mut().get_mut(&stand_in).unwrap();
+    container.name = ASIDE.to_owned();
+    container.state = CREATED;
+    let labels = json!({LABEL_STANDS_FOR: gone});
+    container.config = container.config.with("Labels", labels);
+    let host = (*container.host).clone();
+    let image = model.tags["web:v1"].clone();
+    let labels = json!({LABEL_RUN: "01ARZ3NDEKTSV4RRFFQ69G5FAV", LABEL_FROM: gone});
+    let new_id = model.add(WAITING, image, json!({"Image": "web:v1", "Labels": labels}), host);
+    model.containers_mut().get_mut(&new_id).unwrap().state = new;
+    model
+}
+
+#[test]
+fn what_stands_in_for_a_deleted_container_is_for_a_person() {
+    for new in [CREATED, RUNNING] {
+        let refusal = plan_of(&model_of_a_deleted_one(new), Recover::new()).unwrap_err();
+        let text = stillme_rollback_core::chain(&refusal).join("; ");
+        assert!(text.contains("--rm") && text.contains("docker rename"), "{text}");
+    }
 }
 
 fn plan_of(model: &DockerModel, strategy: Recover) -> Result<Plan, PlanRefusal> {

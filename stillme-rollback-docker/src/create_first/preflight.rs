@@ -6,7 +6,6 @@ use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 use crate::detail::{Detail, text};
 use crate::images::LocalImage;
 use crate::names::{ContainerName, Role};
-use crate::recreate::Recreated;
 
 /// Whether the container is one that can be taken back, and the image one that runs here.
 pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Result<()> {
@@ -35,16 +34,13 @@ pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Res
     LocalImage::read(image)?.check_fit(&detail.engine.info(), Some(&running))
 }
 
-/// Whether the way back would exist.
-pub(super) fn check_recreated(recreated: &Recreated, name: &ContainerName) -> Result<()> {
-    if !recreated.auto_remove {
-        return Ok(());
-    }
-    Err(refused(
-        "it was started with `--rm`: stopping it deletes it, so there would be no way back",
-    )
-    .with_context("container", name.as_str())
-    .with_hint("nothing was touched; run it without `--rm` to have a way back"))
+/// The refusal of a container whose stop deletes it.
+pub(super) fn auto_remove(name: &ContainerName) -> Error {
+    refused("it was started with `--rm`: stopping it deletes it, so there would be no way back")
+        .with_context("container", name.as_str())
+        .with_hint(
+            "nothing was touched; with `--allow-auto-remove` a copy of it waits before it is stopped and is the way back",
+        )
 }
 
 fn refused(why: &str) -> Error {

@@ -9,6 +9,8 @@ use crate::action::{Subject, Verb};
 use crate::detail::{Detail, text};
 use crate::images::protecting_tag;
 use crate::names::ImageId;
+
+use super::stand_in::StandIn;
 use crate::scene::{self, key};
 
 /// The engine's own grace period when a container does not set one.
@@ -25,6 +27,8 @@ pub(super) struct Recipe<'a> {
     pub(super) image_ref: ImageRef,
     pub(super) spec: String,
     pub(super) networks: Vec<String>,
+    /// Where the stop of the old container deletes it.
+    pub(super) stand_in: Option<StandIn>,
     pub(super) detail: &'a Detail,
     pub(super) deadline: Duration,
 }
@@ -43,6 +47,12 @@ impl Recipe<'_> {
         steps.push(self.create()?);
         for (index, network) in self.networks.iter().enumerate() {
             steps.push(self.connect(index, network)?);
+        }
+        if let Some(stand_in) = &self.stand_in {
+            steps.push(self.create_stand_in(stand_in)?);
+            for (index, network) in stand_in.networks.iter().enumerate() {
+                steps.push(self.connect_stand_in(index, network)?);
+            }
         }
         steps.extend(self.hold()?);
         steps.push(self.stop_old()?);
@@ -122,6 +132,34 @@ impl Recipe<'_> {
         Ok(step)
     }
 
+    fn aside(&self) -> String {
+        format!("{}.rbo-{{run8}}", self.name())
+    }
+
+    fn create_stand_in(&self, stand_in: &StandIn) -> Result<Step> {
+        let title = format!("create a copy of {} as the way back to it", self.old());
+        let step = self
+            .step("create-stand-in", Phase::Prepare, title, &stand_in.verb())?
+            .expects(is(key::STAND_IN, "absent").is(key::OLD, "up"))
+            .makes(Condition::new().is_any(key::STAND_IN, ["ready", "needed"]))
+            .undo(Undo::Restores(Condition::new().is_any(key::STAND_IN, ["absent", "needed"])))
+            .with_deadline(Duration::from_secs(60))
+            .by_hand("rollback resume {run}", Some(format!("docker rm {}", self.aside())));
+        Ok(step)
+    }
+
+    fn connect_stand_in(&self, index: usize, network: &str) -> Result<Step> {
+        let verb = Verb::ConnectStandIn { network: network.to_owned() };
+        let fact = key::stand_in_network(network);
+        let id = format!("connect-stand-in.{}", index + 1);
+        let step = self
+            .step(&id, Phase::Prepare, format!("connect the copy to {network}"), &verb)?
+            .expects(is(&fact, "apart"))
+            .makes(is(&fact, "joined"))
+            .by_hand(format!("docker network connect {network} {}", self.aside()), None);
+        Ok(step)
+    }
+
     /// So that no restart of the engine brings the old one back beside the new one.
     fn hold(&self) -> Result<Option<Step>> {
         if scene::restart_fact(&self.detail.container) == "held" {
@@ -147,13 +185,20 @@ impl Recipe<'_> {
         let grace = grace(&self.detail.container);
         let verb = Verb::StopOld { grace_seconds: grace };
         let old = self.subject.old.short();
+        let (undo, by_hand) = if self.stand_in.is_some() {
+            let (name, aside) = (self.name(), self.aside());
+            let by_hand = format!("docker rename {aside} {name} && docker start {name}");
+            (is(key::OLD, "up").is(key::NAME, "old"), by_hand)
+        } else {
+            (self.old_as_before(), format!("docker start {old}"))
+        };
         let step = self
             .step("stop-old", Phase::Switch, format!("stop {}", self.old()), &verb)?
             .expects(is(key::OLD, "up"))
             .makes(is(key::OLD, "down"))
-            .undo(Undo::Restores(self.old_as_before()))
+            .undo(Undo::Restores(undo))
             .with_deadline(Duration::from_secs(grace + 60))
-            .by_hand(format!("docker stop {old}"), Some(format!("docker start {old}")));
+            .by_hand(format!("docker stop {old}"), Some(by_hand));
         Ok(step)
     }
 
@@ -183,7 +228,7 @@ impl Recipe<'_> {
     }
 
     fn set_aside(&self) -> Result<Step> {
-        let aside = format!("{}.rbo-{{run8}}", self.name());
+        let aside = self.aside();
         let old = self.subject.old.short();
         let title = format!("keep the old container {old} under another name");
         let step = self

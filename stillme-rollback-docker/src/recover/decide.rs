@@ -31,6 +31,7 @@ pub(super) fn decide(left: &Left, back: bool) -> Result<Decision> {
     match (&left.service, &left.old) {
         (Some(service), Some(old)) if service.id == old.id => Ok(Decision::TakeBack),
         (Some(service), _) => Err(somebody_elses(service, new)),
+        (None, Some(old)) if old.stands_in => Err(for_a_person(left, new, old)),
         (None, Some(old)) if old.is_aside() => {
             let forward = new.standing == Standing::Up && !back;
             Ok(if forward { Decision::Finish } else { Decision::TakeBack })
@@ -69,6 +70,19 @@ fn somebody_elses(service: &Seen, new: &Seen) -> Error {
     refused("somebody else deployed since", service.name.as_str()).with_hint(format!(
         "nothing was touched; `{}` is what the run left: `{remove}` removes it, if nobody needs it",
         new.name
+    ))
+}
+
+/// A container that its stop deletes can be started once: what is taken back here could not be given
+/// again.
+fn for_a_person(left: &Left, new: &Seen, old: &Seen) -> Error {
+    let (new, old, name) = (new.id.short(), old.id.short(), &left.name);
+    refused(
+        "the old container was started with `--rm` and is deleted; a copy of it waits",
+        left.name.as_str(),
+    )
+    .with_hint(format!(
+        "nothing was touched; to go back: `docker stop {new}; docker rename {old} {name} && docker start {old}`; to stay with the new one: `docker rename {new} {name}`"
     ))
 }
 

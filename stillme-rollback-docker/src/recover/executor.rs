@@ -13,7 +13,7 @@ use super::action::{Subject, Verb};
 use super::left::{Left, Seen};
 use super::steps::no_restart;
 use crate::engine::{Changed, ContainerFilter, ContainerSummary, Engine};
-use crate::names::{ContainerId, ContainerName, Role};
+use crate::names::{ContainerId, ContainerName, LABEL_STANDS_FOR, Role};
 use crate::scene;
 
 /// The keys of the facts.
@@ -71,10 +71,14 @@ impl RecoverExecutor {
             Some(container) => self.seen(&container.id).await?,
             None => None,
         };
-        let old = match waiting.first().and_then(|new| new.from.as_ref()) {
-            Some(id) => self.seen(id).await?,
-            None => None,
-        };
+        let mut old = None;
+        if let Some(id) = waiting.first().and_then(|new: &Seen| new.from.clone()) {
+            old = self.seen(&id).await?;
+            let stand_in = all.iter().find(|c| c.label(LABEL_STANDS_FOR) == Some(id.as_str()));
+            if let (None, Some(stand_in)) = (&old, stand_in) {
+                old = self.seen(&stand_in.id).await?;
+            }
+        }
         Ok(Left { name, waiting, service, old })
     }
 }

@@ -8,7 +8,9 @@ use stillme_rollback_core::{
 
 use crate::detail::text;
 use crate::inspect::{self, State};
-use crate::names::{ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, Role};
+use crate::names::{
+    ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, LABEL_STANDS_FOR, Role,
+};
 use crate::{create_first, scene};
 
 /// The containers that a run left, and who has the service's name.
@@ -41,6 +43,8 @@ pub(super) struct Seen {
     pub(super) run: Option<String>,
     /// The container that it replaces.
     pub(super) from: Option<ContainerId>,
+    /// Whether it is a copy that stands in for a container that its stop deleted.
+    pub(super) stands_in: bool,
 }
 
 /// How a container stands.
@@ -83,6 +87,7 @@ impl Seen {
             grace: create_first::grace(container),
             run: label(LABEL_RUN),
             from: label(LABEL_FROM).and_then(|id| ContainerId::new(id).ok()),
+            stands_in: label(LABEL_STANDS_FOR).is_some(),
         })
     }
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::merge::Images;
 use super::raw::{Object, object, set_object};
 use super::undecided::Undecided;
-use crate::names::{LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_TARGET_IMAGE};
+use crate::names::{LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_TARGET_IMAGE};
 
 /// The labels that a run sets. Others under the same prefix are the user's and stay.
-const OURS: [&str; 4] = [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC];
+const OURS: [&str; 5] = [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC, LABEL_STANDS_FOR];
 
 const KEY: &str = "Labels";
 

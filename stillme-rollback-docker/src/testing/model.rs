@@ -142,6 +142,16 @@ impl DockerModel {
         model
     }
 
+    /// The same engine, but that the container was started with `--rm`.
+    #[must_use]
+    pub fn with_auto_remove(mut self) -> Self {
+        for container in self.containers_mut().values_mut() {
+            container.host = container.host.with("AutoRemove", json!(true));
+            container.host = container.host.with("RestartPolicy", json!({"Name": "no"}));
+        }
+        self
+    }
+
     /// The containers, to be changed behind the engine's back.
     pub fn containers_mut(&mut self) -> &mut BTreeMap<Arc<str>, ModelContainer> {
         Arc::make_mut(&mut self.containers)
@@ -186,7 +196,8 @@ impl DockerModel {
     fn create(&mut self, name: &str, body: &Value) -> Result<DockerReply> {
         self.refuse_taken(name, None)?;
         let reference = body["Image"].as_str().unwrap_or_default();
-        let image = self.tags.get(reference).cloned();
+        let by_id = self.tags.values().find(|id| ***id == *reference);
+        let image = self.tags.get(reference).or(by_id).cloned();
         let image =
             image.ok_or_else(|| Error::new(ErrorKind::NotFound, "call engine", "no such image"))?;
         let mut config = body.clone();
@@ -212,7 +223,10 @@ impl DockerModel {
             ));
         }
         let exits = broken.iter().any(|image| **image == *container.image);
-        container.state = if exits { ModelState::Exited } else { ModelState::Running };
+        container.state = ModelState::Running;
+        if exits {
+            self.end(id)?;
+        }
         Ok(DockerReply::Done)
     }
 
@@ -221,8 +235,18 @@ impl DockerModel {
         if container.state != ModelState::Running {
             return Ok(DockerReply::Already);
         }
-        container.state = ModelState::Exited;
+        self.end(id)?;
         Ok(DockerReply::Done)
+    }
+
+    /// It does not run any more: with `--rm` it is gone.
+    fn end(&mut self, id: &ContainerId) -> Result<()> {
+        let container = self.get(id)?;
+        container.state = ModelState::Exited;
+        if container.host["AutoRemove"] == json!(true) {
+            Arc::make_mut(&mut self.containers).remove(id.as_str());
+        }
+        Ok(())
     }
 
     fn remove(&mut self, id: &ContainerId, force: bool) -> Result<DockerReply> {

@@ -7,6 +7,7 @@ mod proxy;
 #[path = "../support/real.rs"]
 mod real;
 
+mod auto_remove;
 mod ends;
 mod refusals;
 mod settings;

@@ -33,6 +33,7 @@ pub(crate) struct Stage {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) executor: Arc<DockerExecutor>,
     pub(crate) journal: MemoryJournal,
+    pub(crate) allow_auto_remove: bool,
 }
 
 fn key() -> HashKey {
@@ -58,7 +59,8 @@ impl Stage {
         bed.until_listening(&old).await;
         let engine: Arc<dyn Engine> = Arc::new(bed.engine.clone());
         let executor = Arc::new(DockerExecutor::new(Arc::clone(&engine), key()));
-        Self { bed, name, port, old, engine, executor, journal: MemoryJournal::new() }
+        let journal = MemoryJournal::new();
+        Self { bed, name, port, old, engine, executor, journal, allow_auto_remove: false }
     }
 
     pub(crate) async fn plan(&self, to: &str) -> Plan {
@@ -70,7 +72,9 @@ impl Stage {
         let (observation, goal) = self.executor.observe_for(&target, &to.parse()?).await?;
         let mut request = Request::new(goal);
         request.deadline = Duration::from_secs(40);
-        CreateFirst::new(key()).plan(&observation, &request)
+        let strategy = CreateFirst::new(key());
+        let strategy = if self.allow_auto_remove { strategy.allow_auto_remove() } else { strategy };
+        strategy.plan(&observation, &request)
     }
 
     pub(crate) fn rollback(&self, plan: &Plan) -> Rollback {

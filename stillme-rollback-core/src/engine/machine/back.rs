@@ -56,6 +56,12 @@ impl Machine {
                 let id = &self.plan().steps[step].id;
                 return self.end(EndState::Stuck, format!("`{id}` does not stay undone"));
             }
+            // What was prepared may be what a late effect makes needed: it is cleared away last.
+            if self.plan().steps[step].phase == Phase::Prepare
+                && let Some(time) = self.unsettled(now)
+            {
+                return self.wait(time, WaitReason::Settle, Point::SettleBack);
+            }
             return self.intend(step, Direction::Undo, now);
         }
         if let Some(time) = self.unsettled(now) {

@@ -26,6 +26,7 @@ fn seen(n: u8, called: &str, standing: Standing) -> Seen {
         grace: 10,
         run: None,
         from: Some(id(2)),
+        stands_in: false,
     }
 }
 
@@ -50,6 +51,11 @@ fn what_is_seen_decides() {
             assert_eq!(decide(&case, false).unwrap(), expected, "{new:?} {old:?}");
             assert_eq!(decide(&case, true).unwrap(), Decision::TakeBack, "{new:?} {old:?}");
         }
+        // What stands in for it is named as if it was put aside: nobody decided.
+        let stand_in = Seen { stands_in: true, ..seen(2, ASIDE, Created) };
+        let case = left(&[seen(1, WAITING, new)], None, Some(stand_in));
+        let error = decide(&case, false).unwrap_err();
+        assert!(error.to_string().contains("docker rename"), "{error}");
         // The name is somebody else's.
         let waiting = [seen(1, WAITING, new)];
         for old in [None, Some(seen(2, ASIDE, Down)), Some(seen(2, "web-old", Up))] {

@@ -1,0 +1,54 @@
+//! The way back to a container that its stop deletes (`--rm`): a copy of it, made before the stop.
+
+use std::time::Duration;
+
+use stillme_rollback_core::{Error, ErrorKind, Result, StepContext};
+use tokio::time::sleep;
+
+use super::DockerExecutor;
+use crate::action::Orders;
+use crate::names::ContainerId;
+use crate::scene::Scene;
+
+/// Between two looks at a container that its engine is removing. It announces the end only to who
+/// listened before.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl DockerExecutor {
+    /// The undo of stopping the old container: one request towards it running under its name.
+    ///
+    /// A stand-in needs two, its name and its start; the engine asks for an undo until it holds.
+    pub(super) async fn bring_back(&self, context: &StepContext, orders: &Orders) -> Result<()> {
+        let engine = self.engine.limited(context.time_left);
+        let (old, name) = (&orders.subject.old, &orders.subject.name);
+        if orders.stand_in.is_none() {
+            return engine.start_container(old).await.map(drop);
+        }
+        self.until_gone(old).await?;
+        let (scene, _) = self.scene(&context.run, orders).await?;
+        let stand_in = scene.old.ok_or_else(missing)?;
+        if stand_in.name.as_ref() == Some(name) {
+            engine.start_container(&stand_in.id).await.map(drop)
+        } else {
+            engine.rename_container(&stand_in.id, name).await.map(drop)
+        }
+    }
+
+    /// Until the engine has deleted what was stopped: it still has the name until then. The step's
+    /// deadline ends the wait.
+    async fn until_gone(&self, old: &ContainerId) -> Result<()> {
+        while self.find(old).await?.is_some() {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}
+
+/// The id of the stand-in.
+pub(super) fn id(scene: &Scene) -> Result<ContainerId> {
+    scene.stand_in.as_ref().map(|stand_in| stand_in.id.clone()).ok_or_else(missing)
+}
+
+fn missing() -> Error {
+    Error::new(ErrorKind::Mismatch, "find stand-in", "the copy of the old container is not there")
+}
