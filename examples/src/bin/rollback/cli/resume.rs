@@ -10,9 +10,10 @@ use super::{Approval, Format, Happened, Inconclusive, Judgement, Patience, Place
 /// `rollback resume`.
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("plan", |plan| of_from_engine(plan).requires("from_engine")),
+    mut_arg("plan", |plan| only_from_engine(of_from_engine(plan))),
     mut_arg("yes", of_from_engine),
-    mut_arg("approve", |approve| of_from_engine(approve).requires("from_engine"))
+    mut_arg("approve", |approve| only_from_engine(of_from_engine(approve))),
+    mut_arg("take_back", only_from_engine)
 )]
 #[command(after_help = "A run was agreed to when it began, so resuming it asks nothing.
 
@@ -34,7 +35,7 @@ pub(crate) struct Resume {
     pub(crate) from_engine: Option<String>,
 
     /// With --from-engine: back to the old container, also where the new one could stay
-    #[arg(long, requires = "from_engine")]
+    #[arg(long)]
     pub(crate) take_back: bool,
 
     #[command(flatten)]
@@ -67,6 +68,12 @@ fn of_from_engine(option: Arg) -> Arg {
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());
     let help: String = first.into_iter().chain(letters).collect();
     option.help(format!("With --from-engine: {help}"))
+}
+
+/// An option that is refused without `--from-engine`. With a run as well: a required option that
+/// conflicts with what was given is not asked for, so `resume RUN --plan` would not only show.
+fn only_from_engine(option: Arg) -> Arg {
+    option.requires("from_engine").conflicts_with("run")
 }
 
 impl Resume {
