@@ -2,7 +2,8 @@
 
 use stillme_rollback_core::{Error, ErrorKind, Fingerprint, Plan};
 
-use crate::exit::{Failure, Outcome};
+use crate::cli::Approval;
+use crate::exit::{Failure, Outcome, read};
 use crate::io::Io;
 
 /// What the command line says of it.
@@ -18,12 +19,13 @@ pub(crate) enum Consent {
 
 impl Consent {
     /// What `--yes` and `--approve` mean together.
-    pub(crate) fn of(yes: bool, approve: Option<Fingerprint>) -> Self {
-        match (approve, yes) {
+    pub(crate) fn of(approval: &Approval) -> Outcome<Self> {
+        let fingerprint = approval.approve.as_deref().map(str::parse::<Fingerprint>).transpose();
+        Ok(match (read(fingerprint)?, approval.yes) {
             (Some(fingerprint), _) => Self::To(fingerprint),
             (None, true) => Self::Given,
             (None, false) => Self::Ask,
-        }
+        })
     }
 
     /// Goes on if the plan may be run; else the refusal.
@@ -93,8 +95,10 @@ mod tests {
             (true, right, "n\n", true),
         ] {
             let mut io = Io::of_test(std::io::sink(), answer);
-            let outcome = Consent::of(yes, approve.clone()).check(&mut io, &plan());
-            assert_eq!(outcome.is_ok(), may, "{yes} {approve:?} {answer:?}");
+            let approve = approve.as_ref().map(ToString::to_string);
+            let approval = Approval { plan: false, yes, approve };
+            let outcome = Consent::of(&approval).unwrap().check(&mut io, &plan());
+            assert_eq!(outcome.is_ok(), may, "{approval:?} {answer:?}");
             if let Err(failure) = outcome {
                 assert_eq!(failure.code, 13);
                 assert!(failure.error.to_string().contains("nothing was touched"));

@@ -8,9 +8,10 @@ use clap::{CommandFactory as _, Parser as _};
 use stillme_rollback_core::{Error, ErrorKind, Printable};
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
-use crate::exit::{ERROR, Failure, Outcome, USAGE};
+use crate::commands::{abort, docker, resume, runs, show, versions};
+use crate::exit::{ERROR, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
-use crate::{abort, docker, output, resume, runs, show, versions};
+use crate::output;
 
 /// Runs the tool.
 pub(crate) fn run(
@@ -61,7 +62,7 @@ fn completions(arguments: &Completions, io: &mut Io) -> u8 {
 
 fn format_of(command: &Command) -> Output {
     match command {
-        Command::Docker(arguments) => arguments.format.output,
+        Command::Docker(arguments) => arguments.rollback.format.output,
         Command::Versions(arguments) => arguments.format.output,
         Command::Resume(arguments) => arguments.format.output,
         Command::Runs(arguments) => arguments.format.output,
@@ -86,9 +87,4 @@ fn usage(io: &mut Io, error: &clap::Error) -> u8 {
         io.note(Printable(line));
     }
     if error.exit_code() == 2 { USAGE } else { ERROR }
-}
-
-/// Something on the command line, read by the type of a library.
-pub(crate) fn read<T, E: Into<Error>>(value: Result<T, E>) -> Outcome<T> {
-    value.map_err(Failure::usage)
 }

@@ -59,6 +59,11 @@ impl From<Error> for Failure {
     }
 }
 
+/// Something on the command line, read by the type of a library.
+pub(crate) fn read<T, E: Into<Error>>(value: Result<T, E>) -> Outcome<T> {
+    value.map_err(Failure::usage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

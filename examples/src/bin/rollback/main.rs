@@ -1,27 +1,23 @@
 //! `rollback`: takes a service back to a version that worked. What it does stands in `rollback --help`.
 
-mod abort;
 mod cli;
+mod commands;
 mod consent;
 mod dispatch;
-mod docker;
 mod exit;
+mod flow;
 mod follow;
+mod health;
 mod io;
 mod output;
-mod parts;
-mod planned;
+mod platform;
 mod progress;
 mod recorded;
-mod recover;
-mod resume;
-mod runs;
-mod show;
+mod runner;
 mod signals;
 mod state_dir;
 #[cfg(feature = "test-kill")]
 mod test_kill;
-mod versions;
 
 use std::process::ExitCode;
 

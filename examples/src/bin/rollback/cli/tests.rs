@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::CommandFactory as _;
 
 use super::*;
@@ -14,11 +16,12 @@ fn the_command_line_holds_together() {
 #[test]
 fn defaults_are_those_of_the_help() {
     let Ok(Command::Docker(docker)) = parse("rollback docker web --to v1") else { panic!() };
-    assert_eq!(docker.deadline, Duration::from_secs(120));
-    assert_eq!(docker.on_inconclusive, Inconclusive::Pause);
     assert_eq!(docker.strategy, Strategy::CreateFirst);
-    assert_eq!(docker.format.output, Output::Text);
-    assert!(!docker.yes && !docker.plan && docker.approve.is_none());
+    let Rollback { judgement, approval, format, .. } = docker.rollback;
+    assert_eq!(judgement.deadline, Duration::from_secs(120));
+    assert_eq!(judgement.on_inconclusive, Inconclusive::Pause);
+    assert_eq!(format.output, Output::Text);
+    assert!(!approval.yes && !approval.plan && approval.approve.is_none());
 }
 
 #[test]
@@ -41,6 +44,9 @@ fn what_means_nothing_is_refused() {
         "rollback versions kubernetes web",
         "rollback resume a b",
         "rollback resume a --happened perhaps",
+        "rollback resume a --plan",
+        "rollback resume a --approve x",
+        "rollback resume a --take-back",
         "rollback show",
         "rollback abort",
         "rollback completions tcsh",
@@ -65,10 +71,21 @@ fn accept_takes_a_reason_or_none() {
 }
 
 #[test]
-fn times_are_read_as_people_write_them() {
-    for (text, seconds) in [("90s", 90), ("2m", 120), ("1h30m", 5400), ("1h 30m", 5400)] {
-        assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+fn options_that_need_a_lost_journal_say_so() {
+    let mut cli = Cli::command();
+    let help = cli.find_subcommand_mut("resume").unwrap().render_help().to_string();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in [
+        "With --from-engine: show the plan",
+        "With --from-engine: do not ask",
+        "With --from-engine: run only",
+    ] {
+        assert!(help.contains(line), "{line}: {help}");
     }
+    for line in ["rollback resume --plan", "rollback resume --approve x"] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+    assert!(parse("rollback resume --from-engine web --plan").is_ok());
 }
 
 /// The help is the manual: every end state and every exit code stands in it.

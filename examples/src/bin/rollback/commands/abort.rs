@@ -7,11 +7,12 @@ use stillme_rollback_core::journal::{FileJournal, Journal as _};
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
 
+use super::resume::take_up;
 use crate::cli::Abort;
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
-use crate::resume::{Judge, take_up};
+use crate::runner::Judge;
 use crate::signals::Signals;
 use crate::state_dir::StateDir;
 use crate::{output, recorded};

@@ -1,22 +1,19 @@
 //! `rollback resume`: on with a run that was interrupted or paused.
 
-use std::sync::Arc;
-
 use stillme_rollback_core::engine::{RunHandle, Wish};
 use stillme_rollback_core::journal::{FileJournal, Journal as _, Progress};
-use stillme_rollback_core::{Error, ErrorKind, Executor, Result, RunId};
-use stillme_rollback_docker::{Recover, RecoverExecutor};
-use stillme_rollback_verify::HealthUrl;
+use stillme_rollback_core::{Error, ErrorKind, Result, RunId};
 
+use super::{recover, runs};
 use crate::cli::{Happened, Output, Patience, Resume};
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
-use crate::planned::health_url;
 use crate::recorded::{self, Recorded};
+use crate::runner::{self, Judge};
 use crate::signals::Signals;
 use crate::state_dir::StateDir;
-use crate::{parts, recover, runs};
+use crate::{health, platform};
 
 /// Goes on with a run.
 pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) -> Outcome {
@@ -24,7 +21,7 @@ pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) 
         return recover::run(name, arguments, io, around).await;
     }
     let wish = wish(arguments, &around.user)?;
-    let url = health_url(arguments.health_url.as_deref())?;
+    let url = health::url(arguments.health_url.as_deref())?;
     let state = StateDir::choose(&arguments.place, around)?;
     let format = arguments.format.output;
     let journal = state.journal();
@@ -86,14 +83,6 @@ fn only_unfinished(recorded: &Recorded, io: &mut Io, format: Output) -> Result<O
     }
 }
 
-/// Who decides in the rest of a run.
-pub(crate) enum Judge {
-    /// The checks of its plan, with the URL that the plan keeps without its query.
-    Plan(Option<HealthUrl>),
-    /// Nobody: on its way back a run asks for no verdict, so it needs no URL again.
-    Nobody,
-}
-
 /// Puts together again what a run is made of, from its plan, and goes on with it.
 pub(crate) async fn take_up(
     state: &StateDir,
@@ -106,17 +95,7 @@ pub(crate) async fn take_up(
     let journal: FileJournal = state.journal();
     let records = journal.load(run).await?;
     let (plan, _) = Progress::replay(records.iter().map(|record| &record.entry))?;
-    let docker = parts::connect().await?;
-    parts::check_target(&docker, &plan.target).await?;
-    let executor: Arc<dyn Executor> = match plan.strategy.as_str() {
-        Recover::NAME => Arc::new(RecoverExecutor::new(Arc::new(docker.clone()))),
-        // What it does not know it refuses, step by step.
-        _ => Arc::new(parts::executor(&docker, state.hash_key()?, Vec::new())),
-    };
-    let verifier = match judge {
-        Judge::Plan(url) => parts::verifier(&plan.checks, &docker, url)?,
-        Judge::Nobody => parts::verifier(&[], &docker, None)?,
-    };
-    let engine = parts::engine(executor, verifier, journal, patience, around)?;
+    let platform = platform::of(&plan.target, state).await?;
+    let engine = runner::engine(&plan, platform.as_ref(), judge, state, patience, around)?;
     engine.resume(run, wish).await
 }

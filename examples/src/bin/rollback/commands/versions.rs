@@ -6,21 +6,21 @@ use stillme_rollback_docker::ContainerName;
 use stillme_rollback_docker::versions::{History, history};
 
 use crate::cli::{Output, Versions};
-use crate::dispatch::read;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, read};
 use crate::io::{Io, Surroundings};
+use crate::output;
+use crate::platform::Docker;
 use crate::recorded::Recorded;
 use crate::state_dir::StateDir;
-use crate::{output, parts};
 
 /// Lists the releases of a container.
 pub(crate) async fn run(arguments: &Versions, io: &mut Io, around: &Surroundings) -> Outcome {
     let name = read(ContainerName::new(arguments.name.as_str()))?;
     let state = StateDir::choose(&arguments.place, around)?;
     let recorded = Recorded::read(&state.journal()).await?;
-    let docker = parts::connect().await?;
-    let target = parts::target(&docker, &name).await?;
-    let history = history(&docker, &name, &recorded.releases(&target)).await?;
+    let docker = Docker::connect(&state).await?;
+    let target = docker.target(&name).await?;
+    let history = history(docker.engine(), &name, &recorded.releases(&target)).await?;
     match arguments.format.output {
         Output::Text => io.say(list(&history)),
         Output::Json => {

@@ -1,0 +1,27 @@
+//! `rollback docker` on the command line.
+
+use clap::Args;
+
+use super::{Rollback, Strategy};
+
+/// `rollback docker`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rollback docker web --to v1 --plan
+  rollback docker web --to previous --health-url http://localhost:8080/healthz
+  rollback docker web --to sha256:… --yes --output json")]
+pub(crate) struct Docker {
+    /// The container's name
+    pub(crate) name: String,
+
+    /// Where to go: a tag (v1, tag:v1), an image's id or digest (sha256:…), or `previous`
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: String,
+
+    /// How to switch
+    #[arg(long, value_enum, default_value = "create-first", value_name = "HOW")]
+    pub(crate) strategy: Strategy,
+
+    #[command(flatten)]
+    pub(crate) rollback: Rollback,
+}

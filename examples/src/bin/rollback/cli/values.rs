@@ -1,0 +1,85 @@
+//! Words and times that stand on the command line, as values.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use stillme_rollback_core::OnInconclusive;
+
+/// For people, or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One JSON object a line, on stdout
+    Json,
+}
+
+/// The kinds of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Platform {
+    /// A container of a Docker engine
+    Docker,
+}
+
+/// The ways to switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// Create and check the new container before the old one is touched
+    CreateFirst,
+}
+
+/// An operator's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Happened {
+    /// It happened
+    Yes,
+    /// It did not
+    No,
+}
+
+/// What happens with a verdict that stays inconclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Inconclusive {
+    /// Stop where nothing irreversible was done, and ask
+    Pause,
+    /// Take it back
+    Undo,
+    /// Keep it, and say that it is not proven
+    Keep,
+}
+
+impl From<Inconclusive> for OnInconclusive {
+    fn from(choice: Inconclusive) -> Self {
+        match choice {
+            Inconclusive::Pause => Self::Pause,
+            Inconclusive::Undo => Self::Undo,
+            Inconclusive::Keep => Self::Keep,
+        }
+    }
+}
+
+/// The longest time that can be given. A week: beyond it, it is a slip of the keyboard.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A time as people write it: `90s`, `2m`, `1h 30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|_| "it is not a time like 90s, 2m or 1h30m".to_owned())?;
+    match time {
+        Duration::ZERO => Err("it has to be more than nothing".to_owned()),
+        time if time > LONGEST => Err("it is longer than a week".to_owned()),
+        time => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [("90s", 90), ("2m", 120), ("1h30m", 5400), ("1h 30m", 5400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The commands, one file each. Those that take a target back are a [`Job`](crate::flow::Job) each.
+
+pub(crate) mod abort;
+pub(crate) mod docker;
+pub(crate) mod recover;
+pub(crate) mod resume;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod versions;

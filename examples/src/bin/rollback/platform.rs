@@ -1,0 +1,40 @@
+//! Platforms as runs need them: who does a plan's steps, and who reads its checks.
+//!
+//! A run is put together from its plan and its platform alone, whether it begins or goes on: so a run
+//! that is resumed is the run that was begun.
+
+mod docker;
+
+use std::sync::Arc;
+
+use stillme_rollback_core::{CheckSpec, Error, ErrorKind, Executor, Result, Target, Verifier};
+
+pub(crate) use self::docker::Docker;
+use crate::state_dir::StateDir;
+
+/// A platform that is connected to.
+pub(crate) trait Platform: Send + Sync {
+    /// Who does the steps of a strategy's plans.
+    fn executor(&self, strategy: &str) -> Result<Arc<dyn Executor>>;
+
+    /// Who judges by a check that only this platform can make. `None` for all other checks.
+    fn verifier(&self, check: &CheckSpec) -> Result<Option<Box<dyn Verifier>>>;
+}
+
+/// The platform of a run's target, if it is the one that answers here. Another one may well have a
+/// target of the same name.
+pub(crate) async fn of(target: &Target, state: &StateDir) -> Result<Box<dyn Platform>> {
+    match target.platform() {
+        "docker" => {
+            let docker = Docker::connect(state).await?;
+            docker.check_target(target).await?;
+            Ok(Box::new(docker))
+        }
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            "find target",
+            format!("the run is of {target}, which is no Docker container"),
+        )
+        .with_hint("nothing was touched; use the version that began the run")),
+    }
+}
