@@ -27,17 +27,19 @@ pub use self::transport::{HttpAnswer, HttpRequest, HttpTransport, NoAnswer};
 ///
 /// # What is a good answer
 /// As for Kubernetes' probes, with two exceptions that it calls successes: a redirect to another
-/// server and a certificate that can't be verified are none here.
-/// - The status is 200 to 399, or as [`Expectation::status`] says. A redirect is followed, at most
-///   ten times and to the same server only: same host and same port, or from port 80 to TLS on
-///   443. On an engine with published ports, another port of `localhost` is another service. A
-///   redirect whose status was asked for by number is the answer itself.
+/// host and a certificate that can't be verified are none here.
+/// - The status is 200 to 399, or as [`Expectation::status`] says. A redirect is followed to the same
+///   host only, by name, and goes to the addresses that [`AddressPolicy`] judged for the try. Another
+///   port of it may answer, and plain text behind TLS: the evidence says so, since on an engine with
+///   published ports another port of `localhost` is another service. Ten redirects in a row are bad,
+///   and so is one that leads nowhere or to what is no plain `http` or `https` URL. A redirect whose
+///   status was asked for by number is the answer itself.
 /// - The body holds what was asked for. 64 KiB of it are looked at; where nothing is asked of it,
 ///   10 KiB are read and an answer that breaks off before is bad. It is not decompressed.
 /// - All within [`Cadence::timeout`]. Every try has its own connection, so that a load balancer
 ///   spreads the tries and an old connection hides no closed port. No proxy is used.
 ///
-/// Nothing of an answer's body and no header but a redirect's host is ever shown.
+/// Nothing of an answer's body and no header but a redirect's scheme, host and port is ever shown.
 #[derive(Clone)]
 pub struct HttpCheck {
     url: HealthUrl,
@@ -161,31 +163,28 @@ impl HttpCheck {
     }
 
     /// Follows redirects to the answer and judges it.
-    async fn ask(&self) -> Result<String, Sight> {
-        let addresses = vetted(&*self.resolver, &self.policy, self.url.host()).await?;
-        let mut url = self.url.clone();
-        for _ in 0..=redirect::MAX {
-            let answer = self.get(&url, &addresses).await?;
+    async fn follow(&self, trail: &mut redirect::Trail<'_>, addresses: &[IpAddr]) -> Sight {
+        for _ in 0..redirect::REQUESTS {
+            let answer = match self.get(trail.url(), addresses).await {
+                Ok(answer) => answer,
+                Err(NoAnswer::FromService(why)) => return Sight::Bad(why),
+                Err(NoAnswer::OnThisSide(why)) => return Sight::Blind(why),
+            };
             let final_answer = self.expectation.names_status(answer.status)
                 || !redirect::is_redirect(answer.status);
             if final_answer {
-                return self.expectation.judge(&answer).map_err(Sight::Bad);
+                return self.expectation.judge(&answer).map_or_else(Sight::Bad, Sight::Good);
             }
-            // The next one is the same server, so that the addresses stay: another look-up could
-            // lead the redirect elsewhere.
-            url = redirect::next(&url, &answer)
-                .map_err(|stray| Sight::Bad(format!("{}: {stray}", answer.status)))?;
+            if let Err(stray) = trail.follow(&answer) {
+                return Sight::Bad(format!("{}: {stray}", answer.status));
+            }
         }
-        Err(Sight::Bad(format!("more than {} redirects", redirect::MAX)))
+        Sight::Bad(format!("{} redirects in a row", redirect::REQUESTS))
     }
 
-    async fn get(&self, url: &HealthUrl, addresses: &[IpAddr]) -> Result<HttpAnswer, Sight> {
+    async fn get(&self, url: &HealthUrl, addresses: &[IpAddr]) -> Result<HttpAnswer, NoAnswer> {
         let cap = self.expectation.body_cap();
-        let request = HttpRequest::new(url.clone(), addresses.to_vec(), cap);
-        self.transport.get(request).await.map_err(|no_answer| match no_answer {
-            NoAnswer::FromService(why) => Sight::Bad(why),
-            NoAnswer::OnThisSide(why) => Sight::Blind(why),
-        })
+        self.transport.get(HttpRequest::new(url.clone(), addresses.to_vec(), cap)).await
     }
 }
 
@@ -196,10 +195,15 @@ impl Probe for HttpCheck {
     }
 
     async fn look(&self) -> Sight {
-        match self.ask().await {
-            Ok(what) => Sight::Good(what),
-            Err(sight) => sight,
-        }
+        // Asked once a try, and every redirect goes to these addresses: another look-up could lead it
+        // elsewhere.
+        let addresses = match vetted(&*self.resolver, &self.policy, self.url.host()).await {
+            Ok(addresses) => addresses,
+            Err(sight) => return sight,
+        };
+        let mut trail = redirect::Trail::from(&self.url);
+        let sight = self.follow(&mut trail, &addresses).await;
+        sight.map_text(|what| trail.tell(what))
     }
 }
 
