@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use stillme_rollback_core::{Error, ErrorKind, Result, Run, Verdict, Verifier};
 
 use crate::address::AddressPolicy;
+use crate::approach::Approach;
 use crate::cadence::Cadence;
-use crate::probe::{Probe, Sight, watch};
-use crate::resolve::{Resolver, SystemResolver, vetted};
+use crate::probe::{Probe, Sight};
+use crate::resolve::Resolver;
 use crate::url::{HealthUrl, Scheme};
 
 mod expectation;
@@ -44,9 +45,7 @@ pub use self::transport::{HttpAnswer, HttpRequest, HttpTransport, NoAnswer};
 pub struct HttpCheck {
     url: HealthUrl,
     expectation: Expectation,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Arc<dyn Resolver>,
+    approach: Approach,
     transport: Arc<dyn HttpTransport>,
 }
 
@@ -56,9 +55,7 @@ pub struct HttpCheck {
 pub struct HttpCheckBuilder {
     url: HealthUrl,
     expectation: Expectation,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Option<Arc<dyn Resolver>>,
+    approach: Approach,
     transport: Option<Arc<dyn HttpTransport>>,
 }
 
@@ -71,19 +68,19 @@ impl HttpCheckBuilder {
 
     /// How often to try, and how many tries decide.
     pub fn cadence(mut self, cadence: Cadence) -> Self {
-        self.cadence = cadence;
+        self.approach.cadence = cadence;
         self
     }
 
     /// Which servers may be asked.
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
-        self.policy = policy;
+        self.approach.policy = policy;
         self
     }
 
     /// Who finds the addresses of names, instead of the operating system.
     pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.resolver = Some(resolver);
+        self.approach.resolver = resolver;
         self
     }
 
@@ -99,9 +96,8 @@ impl HttpCheckBuilder {
     /// `InvalidInput` for a cadence or an expectation that means nothing, `PermissionDenied` for a
     /// host that the policy denies, `Unsupported` for an `https` URL in a build without TLS.
     pub fn build(self) -> Result<HttpCheck> {
-        self.cadence.check()?;
         self.expectation.check()?;
-        self.policy.check_host(self.url.host())?;
+        self.approach.check(self.url.host())?;
         let transport = match self.transport {
             Some(transport) => transport,
             None if self.url.scheme() == Scheme::Https && !cfg!(feature = "rustls") => {
@@ -112,9 +108,7 @@ impl HttpCheckBuilder {
         Ok(HttpCheck {
             url: self.url,
             expectation: self.expectation,
-            cadence: self.cadence,
-            policy: self.policy,
-            resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+            approach: self.approach,
             transport,
         })
     }
@@ -135,9 +129,7 @@ impl HttpCheck {
         HttpCheckBuilder {
             url,
             expectation: Expectation::default(),
-            cadence: Cadence::default(),
-            policy: AddressPolicy::default(),
-            resolver: None,
+            approach: Approach::default(),
             transport: None,
         }
     }
@@ -154,12 +146,12 @@ impl HttpCheck {
 
     /// How often it tries, and how many tries decide.
     pub fn cadence(&self) -> Cadence {
-        self.cadence
+        self.approach.cadence
     }
 
     /// Which servers it may ask.
     pub fn policy(&self) -> &AddressPolicy {
-        &self.policy
+        &self.approach.policy
     }
 
     /// Follows redirects to the answer and judges it.
@@ -197,7 +189,7 @@ impl Probe for HttpCheck {
     async fn look(&self) -> Sight {
         // Asked once a try, and every redirect goes to these addresses: another look-up could lead it
         // elsewhere.
-        let addresses = match vetted(&*self.resolver, &self.policy, self.url.host()).await {
+        let addresses = match self.approach.addresses(self.url.host()).await {
             Ok(addresses) => addresses,
             Err(sight) => return sight,
         };
@@ -210,8 +202,7 @@ impl Probe for HttpCheck {
 #[async_trait]
 impl Verifier for HttpCheck {
     async fn verify(&self, _: &Run, time_left: Duration) -> Result<Verdict> {
-        let check = watch(self, self.cadence, time_left).await;
-        Ok(Verdict::of(vec![check]))
+        Ok(self.approach.verdict(self, time_left).await)
     }
 }
 
@@ -220,7 +211,7 @@ impl fmt::Debug for HttpCheck {
         f.debug_struct("HttpCheck")
             .field("url", &self.url)
             .field("expectation", &self.expectation)
-            .field("cadence", &self.cadence)
+            .field("approach", &self.approach)
             .finish_non_exhaustive()
     }
 }
