@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
 use stillme_rollback_core::{Disposition, ErrorKind};
-use stillme_rollback_docker::http::Client;
+use stillme_rollback_docker::http::{Client, Limits};
 use stillme_rollback_docker::{DockerEnv, Endpoint};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -128,7 +128,10 @@ async fn an_engine_that_does_not_know_us_is_an_error() {
     let port = engine(&authority, "localhost").await;
     let folder = TempDir::new().unwrap();
     write(folder.path(), &authority, None);
-    Client::connect(&env(port, &folder)).await.unwrap_err();
+    // It is the engine that refuses: we have what we need, and TLS is agreed on from our side.
+    let endpoint = Endpoint::resolve(&env(port, &folder)).unwrap();
+    let error = Client::connect_to(endpoint, Limits::default()).await.unwrap_err();
+    assert_eq!(error.operation(), "ask the engine for its version", "{error:?}");
 }
 
 #[tokio::test]

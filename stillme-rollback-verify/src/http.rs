@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use stillme_rollback_core::{Error, ErrorKind, Result, Run, Verdict, Verifier};
 
 use crate::address::AddressPolicy;
+use crate::approach::Approach;
 use crate::cadence::Cadence;
-use crate::probe::{Probe, Sight, watch};
-use crate::resolve::{Resolver, SystemResolver, vetted};
+use crate::probe::{Probe, Sight};
+use crate::resolve::Resolver;
 use crate::url::{HealthUrl, Scheme};
 
 mod expectation;
@@ -27,24 +28,24 @@ pub use self::transport::{HttpAnswer, HttpRequest, HttpTransport, NoAnswer};
 ///
 /// # What is a good answer
 /// As for Kubernetes' probes, with two exceptions that it calls successes: a redirect to another
-/// server and a certificate that can't be verified are none here.
-/// - The status is 200 to 399, or as [`Expectation::status`] says. A redirect is followed, at most
-///   ten times and to the same server only: same host and same port, or from port 80 to TLS on
-///   443. On an engine with published ports, another port of `localhost` is another service. A
-///   redirect whose status was asked for by number is the answer itself.
+/// host and a certificate that can't be verified are none here.
+/// - The status is 200 to 399, or as [`Expectation::status`] says. A redirect is followed to the same
+///   host only, by name, and goes to the addresses that [`AddressPolicy`] judged for the try. Another
+///   port of it may answer, and plain text behind TLS: the evidence says so, since on an engine with
+///   published ports another port of `localhost` is another service. Ten redirects in a row are bad,
+///   and so is one that leads nowhere or to what is no plain `http` or `https` URL. A redirect whose
+///   status was asked for by number is the answer itself.
 /// - The body holds what was asked for. 64 KiB of it are looked at; where nothing is asked of it,
 ///   10 KiB are read and an answer that breaks off before is bad. It is not decompressed.
 /// - All within [`Cadence::timeout`]. Every try has its own connection, so that a load balancer
 ///   spreads the tries and an old connection hides no closed port. No proxy is used.
 ///
-/// Nothing of an answer's body and no header but a redirect's host is ever shown.
+/// Nothing of an answer's body and no header but a redirect's scheme, host and port is ever shown.
 #[derive(Clone)]
 pub struct HttpCheck {
     url: HealthUrl,
     expectation: Expectation,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Arc<dyn Resolver>,
+    approach: Approach,
     transport: Arc<dyn HttpTransport>,
 }
 
@@ -54,9 +55,7 @@ pub struct HttpCheck {
 pub struct HttpCheckBuilder {
     url: HealthUrl,
     expectation: Expectation,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Option<Arc<dyn Resolver>>,
+    approach: Approach,
     transport: Option<Arc<dyn HttpTransport>>,
 }
 
@@ -69,19 +68,19 @@ impl HttpCheckBuilder {
 
     /// How often to try, and how many tries decide.
     pub fn cadence(mut self, cadence: Cadence) -> Self {
-        self.cadence = cadence;
+        self.approach.cadence = cadence;
         self
     }
 
     /// Which servers may be asked.
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
-        self.policy = policy;
+        self.approach.policy = policy;
         self
     }
 
     /// Who finds the addresses of names, instead of the operating system.
     pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.resolver = Some(resolver);
+        self.approach.resolver = resolver;
         self
     }
 
@@ -97,9 +96,8 @@ impl HttpCheckBuilder {
     /// `InvalidInput` for a cadence or an expectation that means nothing, `PermissionDenied` for a
     /// host that the policy denies, `Unsupported` for an `https` URL in a build without TLS.
     pub fn build(self) -> Result<HttpCheck> {
-        self.cadence.check()?;
         self.expectation.check()?;
-        self.policy.check_host(self.url.host())?;
+        self.approach.check(self.url.host())?;
         let transport = match self.transport {
             Some(transport) => transport,
             None if self.url.scheme() == Scheme::Https && !cfg!(feature = "rustls") => {
@@ -110,9 +108,7 @@ impl HttpCheckBuilder {
         Ok(HttpCheck {
             url: self.url,
             expectation: self.expectation,
-            cadence: self.cadence,
-            policy: self.policy,
-            resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+            approach: self.approach,
             transport,
         })
     }
@@ -133,9 +129,7 @@ impl HttpCheck {
         HttpCheckBuilder {
             url,
             expectation: Expectation::default(),
-            cadence: Cadence::default(),
-            policy: AddressPolicy::default(),
-            resolver: None,
+            approach: Approach::default(),
             transport: None,
         }
     }
@@ -152,40 +146,37 @@ impl HttpCheck {
 
     /// How often it tries, and how many tries decide.
     pub fn cadence(&self) -> Cadence {
-        self.cadence
+        self.approach.cadence
     }
 
     /// Which servers it may ask.
     pub fn policy(&self) -> &AddressPolicy {
-        &self.policy
+        &self.approach.policy
     }
 
     /// Follows redirects to the answer and judges it.
-    async fn ask(&self) -> Result<String, Sight> {
-        let addresses = vetted(&*self.resolver, &self.policy, self.url.host()).await?;
-        let mut url = self.url.clone();
-        for _ in 0..=redirect::MAX {
-            let answer = self.get(&url, &addresses).await?;
+    async fn follow(&self, trail: &mut redirect::Trail<'_>, addresses: &[IpAddr]) -> Sight {
+        for _ in 0..redirect::REQUESTS {
+            let answer = match self.get(trail.url(), addresses).await {
+                Ok(answer) => answer,
+                Err(NoAnswer::FromService(why)) => return Sight::Bad(why),
+                Err(NoAnswer::OnThisSide(why)) => return Sight::Blind(why),
+            };
             let final_answer = self.expectation.names_status(answer.status)
                 || !redirect::is_redirect(answer.status);
             if final_answer {
-                return self.expectation.judge(&answer).map_err(Sight::Bad);
+                return self.expectation.judge(&answer).map_or_else(Sight::Bad, Sight::Good);
             }
-            // The next one is the same server, so that the addresses stay: another look-up could
-            // lead the redirect elsewhere.
-            url = redirect::next(&url, &answer)
-                .map_err(|stray| Sight::Bad(format!("{}: {stray}", answer.status)))?;
+            if let Err(stray) = trail.follow(&answer) {
+                return Sight::Bad(format!("{}: {stray}", answer.status));
+            }
         }
-        Err(Sight::Bad(format!("more than {} redirects", redirect::MAX)))
+        Sight::Bad(format!("{} redirects in a row", redirect::REQUESTS))
     }
 
-    async fn get(&self, url: &HealthUrl, addresses: &[IpAddr]) -> Result<HttpAnswer, Sight> {
+    async fn get(&self, url: &HealthUrl, addresses: &[IpAddr]) -> Result<HttpAnswer, NoAnswer> {
         let cap = self.expectation.body_cap();
-        let request = HttpRequest::new(url.clone(), addresses.to_vec(), cap);
-        self.transport.get(request).await.map_err(|no_answer| match no_answer {
-            NoAnswer::FromService(why) => Sight::Bad(why),
-            NoAnswer::OnThisSide(why) => Sight::Blind(why),
-        })
+        self.transport.get(HttpRequest::new(url.clone(), addresses.to_vec(), cap)).await
     }
 }
 
@@ -196,18 +187,22 @@ impl Probe for HttpCheck {
     }
 
     async fn look(&self) -> Sight {
-        match self.ask().await {
-            Ok(what) => Sight::Good(what),
-            Err(sight) => sight,
-        }
+        // Asked once a try, and every redirect goes to these addresses: another look-up could lead it
+        // elsewhere.
+        let addresses = match self.approach.addresses(self.url.host()).await {
+            Ok(addresses) => addresses,
+            Err(sight) => return sight,
+        };
+        let mut trail = redirect::Trail::from(&self.url);
+        let sight = self.follow(&mut trail, &addresses).await;
+        sight.map_text(|what| trail.tell(what))
     }
 }
 
 #[async_trait]
 impl Verifier for HttpCheck {
     async fn verify(&self, _: &Run, time_left: Duration) -> Result<Verdict> {
-        let check = watch(self, self.cadence, time_left).await;
-        Ok(Verdict::of(vec![check]))
+        Ok(self.approach.verdict(self, time_left).await)
     }
 }
 
@@ -216,7 +211,7 @@ impl fmt::Debug for HttpCheck {
         f.debug_struct("HttpCheck")
             .field("url", &self.url)
             .field("expectation", &self.expectation)
-            .field("cadence", &self.cadence)
+            .field("approach", &self.approach)
             .finish_non_exhaustive()
     }
 }

@@ -32,6 +32,7 @@
 
 mod address;
 mod all;
+mod approach;
 mod cadence;
 mod http;
 mod probe;

@@ -23,6 +23,17 @@ pub(crate) enum Sight {
     Blind(String),
 }
 
+impl Sight {
+    /// The same sight with its evidence told in another way.
+    pub(crate) fn map_text(self, tell: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Good(what) => Self::Good(tell(what)),
+            Self::Bad(what) => Self::Bad(tell(what)),
+            Self::Blind(what) => Self::Blind(tell(what)),
+        }
+    }
+}
+
 /// Something that can be tried.
 #[async_trait]
 pub(crate) trait Probe: fmt::Debug + Send + Sync {

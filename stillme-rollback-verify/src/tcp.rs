@@ -1,6 +1,5 @@
 //! The TCP check.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,9 +11,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::address::AddressPolicy;
+use crate::approach::Approach;
 use crate::cadence::Cadence;
-use crate::probe::{Probe, Sight, says_nothing_of_the_service, watch};
-use crate::resolve::{Resolver, SystemResolver, vetted};
+use crate::probe::{Probe, Sight, says_nothing_of_the_service};
+use crate::resolve::Resolver;
 use crate::url::Endpoint;
 
 /// Connects until it can decide, as [`Cadence`] says. A connection to one of
@@ -22,12 +22,10 @@ use crate::url::Endpoint;
 ///
 /// That is weak: the kernel accepts for a process that hangs, and a proxy in front of the service,
 /// such as the one an engine puts before a published port, accepts for a process that is gone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TcpCheck {
     endpoint: Endpoint,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Arc<dyn Resolver>,
+    approach: Approach,
 }
 
 /// What a [`TcpCheck`] is made of.
@@ -35,27 +33,25 @@ pub struct TcpCheck {
 #[must_use]
 pub struct TcpCheckBuilder {
     endpoint: Endpoint,
-    cadence: Cadence,
-    policy: AddressPolicy,
-    resolver: Arc<dyn Resolver>,
+    approach: Approach,
 }
 
 impl TcpCheckBuilder {
     /// How often to try, and how many tries decide.
     pub fn cadence(mut self, cadence: Cadence) -> Self {
-        self.cadence = cadence;
+        self.approach.cadence = cadence;
         self
     }
 
     /// Which servers may be asked.
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
-        self.policy = policy;
+        self.approach.policy = policy;
         self
     }
 
     /// Who finds the addresses of names, instead of the operating system.
     pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.resolver = resolver;
+        self.approach.resolver = resolver;
         self
     }
 
@@ -65,26 +61,15 @@ impl TcpCheckBuilder {
     /// `InvalidInput` for a cadence that means nothing, `PermissionDenied` for a host that the policy
     /// denies.
     pub fn build(self) -> Result<TcpCheck> {
-        self.cadence.check()?;
-        self.policy.check_host(self.endpoint.host())?;
-        Ok(TcpCheck {
-            endpoint: self.endpoint,
-            cadence: self.cadence,
-            policy: self.policy,
-            resolver: self.resolver,
-        })
+        self.approach.check(self.endpoint.host())?;
+        Ok(TcpCheck { endpoint: self.endpoint, approach: self.approach })
     }
 }
 
 impl TcpCheck {
     /// A check of an endpoint with the defaults: three connections in a row.
     pub fn builder(endpoint: Endpoint) -> TcpCheckBuilder {
-        TcpCheckBuilder {
-            endpoint,
-            cadence: Cadence::default(),
-            policy: AddressPolicy::default(),
-            resolver: Arc::new(SystemResolver),
-        }
+        TcpCheckBuilder { endpoint, approach: Approach::default() }
     }
 
     /// Where it connects to.
@@ -94,12 +79,12 @@ impl TcpCheck {
 
     /// How often it tries, and how many tries decide.
     pub fn cadence(&self) -> Cadence {
-        self.cadence
+        self.approach.cadence
     }
 
     /// Which servers it may ask.
     pub fn policy(&self) -> &AddressPolicy {
-        &self.policy
+        &self.approach.policy
     }
 }
 
@@ -110,7 +95,7 @@ impl Probe for TcpCheck {
     }
 
     async fn look(&self) -> Sight {
-        let addresses = match vetted(&*self.resolver, &self.policy, self.endpoint.host()).await {
+        let addresses = match self.approach.addresses(self.endpoint.host()).await {
             Ok(addresses) => addresses,
             Err(sight) => return sight,
         };
@@ -143,16 +128,6 @@ async fn connect_any(addresses: Vec<IpAddr>, port: u16) -> io::Result<()> {
 #[async_trait]
 impl Verifier for TcpCheck {
     async fn verify(&self, _: &Run, time_left: Duration) -> Result<Verdict> {
-        let check = watch(self, self.cadence, time_left).await;
-        Ok(Verdict::of(vec![check]))
-    }
-}
-
-impl fmt::Debug for TcpCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpCheck")
-            .field("endpoint", &self.endpoint)
-            .field("cadence", &self.cadence)
-            .finish_non_exhaustive()
+        Ok(self.approach.verdict(self, time_left).await)
     }
 }

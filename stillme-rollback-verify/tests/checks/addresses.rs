@@ -113,10 +113,15 @@ async fn a_name_that_is_rebound_between_tries_gets_nothing() {
     assert_eq!(*transport.sent.lock().unwrap(), [own.clone(), own]);
 }
 
+/// The name leads to the metadata service once the first look-up is over.
 #[tokio::test]
-async fn the_upgrade_to_tls_goes_to_the_address_that_was_judged() {
-    let redirect = HttpAnswer::new(301, "").with_location("https://web.internal/ready");
-    let transport = Recorder::new(vec![redirect, HttpAnswer::new(200, "")]);
+async fn redirects_to_other_ports_and_schemes_go_to_the_address_that_was_judged() {
+    let to = |location: &str| HttpAnswer::new(301, "").with_location(location);
+    let transport = Recorder::new(vec![
+        to("https://web.internal/a"),
+        to("http://web.internal:8080/b"),
+        HttpAnswer::new(200, ""),
+    ]);
     let check = HttpCheck::builder(url("http://web.internal/"))
         .cadence(quick().successes(1))
         .resolver(Rebinding::after(1))
@@ -129,7 +134,8 @@ async fn the_upgrade_to_tls_goes_to_the_address_that_was_judged() {
         *transport.sent.lock().unwrap(),
         [
             ("http://web.internal/".to_owned(), vec![LOOPBACK]),
-            ("https://web.internal/ready".to_owned(), vec![LOOPBACK]),
+            ("https://web.internal/a".to_owned(), vec![LOOPBACK]),
+            ("http://web.internal:8080/b".to_owned(), vec![LOOPBACK]),
         ]
     );
 }

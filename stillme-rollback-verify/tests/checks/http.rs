@@ -260,7 +260,7 @@ async fn compressed_bodies_are_not_decoded() {
 }
 
 #[tokio::test]
-async fn redirects_on_the_same_server_are_followed() {
+async fn redirects_on_the_same_port_are_followed() {
     let server = Server::start(|_, request| match request.split(' ').nth(1) {
         Some("/") => Reply::redirect("/a"),
         Some("/a") => Reply::redirect("b?token=1"),
@@ -274,18 +274,45 @@ async fn redirects_on_the_same_server_are_followed() {
     assert_eq!(server.requests(), 9);
 }
 
+/// As for Kubernetes, which compares the host's name alone.
 #[tokio::test]
-async fn redirects_to_anywhere_else_fail_and_are_not_followed() {
+async fn redirects_to_another_port_of_the_host_are_followed_and_told() {
+    let there = Server::start(|_, request| match request.split(' ').nth(1) {
+        Some("/ready?token=c4nary") => Reply::status(200, "ready"),
+        _ => Reply::status(503, ""),
+    })
+    .await;
+    let told = format!("redirected to http://{}: ", there.address);
+
+    let ready = Reply::redirect(&there.url("/ready?token=c4nary"));
+    let passed = judged(ready, plain().containing("ready")).await;
+    assert_eq!(passed.outcome, Outcome::Pass, "{passed}");
+    let evidence = &passed.checks[0].evidence;
+    assert!(evidence.starts_with(&format!("{told}200 in ")), "{evidence}");
+    assert!(!evidence.contains("c4nary"), "{evidence}");
+    assert_eq!(there.requests(), 1);
+
+    let unready = judged(Reply::redirect(&there.url("/other")), plain()).await;
+    assert_fails(&unready, &format!("{told}503"));
+
+    let closed = there.url("/");
+    drop(there);
+    assert_fails(&judged(Reply::redirect(&closed), plain()).await, &format!("{told}can't connect"));
+}
+
+#[tokio::test]
+async fn redirects_to_another_host_fail_and_are_not_followed() {
     let elsewhere = Server::always(Reply::status(200, "ok")).await;
+    let by_name = format!("http://localhost:{}/", elsewhere.address.port());
     for (location, because) in [
-        (elsewhere.url("/"), "redirects to another server, http://127.0.0.1:"),
-        ("http://evil.example/c4nary".into(), "another server, http://evil.example"),
+        (by_name, "redirects to another host, http://localhost:"),
+        ("http://evil.example/c4nary".into(), "another host, http://evil.example"),
         (
             "http://169.254.169.254/latest/meta-data/c4nary".into(),
-            "another server, http://169.254.169.254",
+            "another host, http://169.254.169.254",
         ),
-        ("http://2852039166/".into(), "another server, http://169.254.169.254"),
-        ("http://[::ffff:a9fe:a9fe]/".into(), "another server"),
+        ("http://2852039166/".into(), "another host, http://169.254.169.254"),
+        ("http://[::ffff:a9fe:a9fe]/".into(), "another host"),
         ("file:///etc/c4nary".into(), "no plain URL"),
         ("http://c4nary:c4nary@127.0.0.1/".into(), "no plain URL"),
         ("http://c4nary.example/\u{1b}[2J".into(), "no answer"),
@@ -306,8 +333,8 @@ async fn a_redirect_loop_ends() {
     let patient = quick().timeout(Duration::from_secs(5)).fail_after(1);
     let patient = patient.boot_grace(Duration::ZERO);
     let verdict = verdict(&check(&server.url("/healthz"), plain(), patient), 9000).await;
-    assert_fails(&verdict, "more than 10 redirects");
-    assert_eq!(server.requests(), 11, "the request and ten redirects");
+    assert_fails(&verdict, "10 redirects in a row");
+    assert_eq!(server.requests(), 10, "as many as Kubernetes' probes send");
 }
 
 #[tokio::test]
