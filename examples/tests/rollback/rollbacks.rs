@@ -1,6 +1,6 @@
 //! From the plan to the end.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stillme_rollback_docker::Engine as _;
 
 use crate::tool::bench;
@@ -47,6 +47,19 @@ async fn a_container_goes_back_and_the_old_one_is_kept() {
     assert_eq!(previous.len(), 1, "{}", json.out);
     bench.docker(&["--to", "previous", "--yes"]).await.ended_with(0);
     assert_eq!(bench.version().await, "v2");
+}
+
+/// Its stop deletes it, so it is taken back only when that is asked for.
+#[tokio::test]
+async fn a_container_with_rm_goes_back_only_on_request() {
+    let Some(bench) = bench().await else { return };
+    let id = bench.serving_with(&["v1", "v2"], json!({"AutoRemove": true})).await;
+    let refused = bench.docker(&["--to", "v1", "--yes"]).await.ended_with(13);
+    refused.says("--rm").says("--allow-auto-remove").says("nothing was touched");
+    assert_eq!(bench.bed.inspect(&id).await["State"]["Running"], true);
+    let ran = bench.docker(&["--to", "v1", "--yes", "--allow-auto-remove"]).await.ended_with(0);
+    ran.says("a copy of it").says("ROLLED BACK");
+    assert_eq!(bench.version().await, "v1");
 }
 
 /// By the journals alone: nothing that was put aside is left to go by.

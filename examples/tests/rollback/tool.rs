@@ -37,22 +37,27 @@ impl Bench {
     /// Images of these tags, and the service on the last of them. A tag with a colon carries a knob
     /// of the test service: `v2:TESTBED_UNHEALTHY_AFTER=0s`.
     pub(crate) async fn serving(&self, tags: &[&str]) -> ContainerId {
+        self.serving_with(tags, json!({"RestartPolicy": {"Name": "unless-stopped"}})).await
+    }
+
+    /// The same, with these settings in its `HostConfig`.
+    pub(crate) async fn serving_with(&self, tags: &[&str], host: Value) -> ContainerId {
         let mut image = None;
         for tag in tags {
             let (tag, knob) = tag.split_once(':').unwrap_or((tag, "KNOB=none"));
             image = Some(self.bed.image(tag, &[&format!("ENV {knob}")]).await.0);
         }
-        let id = self.bed.run(&self.name, self.body(&image.unwrap())).await;
+        let id = self.bed.run(&self.name, self.body(&image.unwrap(), host)).await;
         self.bed.until_listening(&id).await;
         id
     }
 
-    fn body(&self, image: &ImageRef) -> Value {
+    fn body(&self, image: &ImageRef, host: Value) -> Value {
         let mut body = self.bed.body(image);
+        body["HostConfig"] = host;
         body["ExposedPorts"] = json!({"8080/tcp": {}});
         let binding = json!([{"HostIp": "127.0.0.1", "HostPort": self.port.to_string()}]);
         body["HostConfig"]["PortBindings"] = json!({"8080/tcp": binding});
-        body["HostConfig"]["RestartPolicy"] = json!({"Name": "unless-stopped"});
         body
     }
 

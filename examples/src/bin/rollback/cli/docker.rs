@@ -22,6 +22,11 @@ pub(crate) struct Docker {
     #[arg(long, value_enum, default_value = "create-first", value_name = "HOW")]
     pub(crate) strategy: Strategy,
 
+    /// Also a container that was started with `--rm`: the way back is a copy of it, for its stop
+    /// deletes it
+    #[arg(long)]
+    pub(crate) allow_auto_remove: bool,
+
     #[command(flatten)]
     pub(crate) rollback: Rollback,
 }

@@ -16,14 +16,22 @@ use crate::state_dir::StateDir;
 pub(crate) async fn run(arguments: &cli::Docker, io: &mut Io, around: &Surroundings) -> Outcome {
     let name = read(ContainerName::new(arguments.name.as_str()))?;
     let to = read(arguments.to.parse())?;
-    let job = TakeBack { name, to, strategy: arguments.strategy };
+    let strategy = strategy(arguments);
+    let job = TakeBack { name, to, strategy };
     flow::run(&job, &arguments.rollback, io, around).await
 }
 
 struct TakeBack {
     name: ContainerName,
     to: Wanted,
-    strategy: Strategy,
+    strategy: fn(HashKey) -> CreateFirst,
+}
+
+fn strategy(arguments: &cli::Docker) -> fn(HashKey) -> CreateFirst {
+    match (arguments.strategy, arguments.allow_auto_remove) {
+        (Strategy::CreateFirst, false) => CreateFirst::new,
+        (Strategy::CreateFirst, true) => |key| CreateFirst::new(key).allow_auto_remove(),
+    }
 }
 
 impl Job for TakeBack {
@@ -48,8 +56,6 @@ impl TakeBack {
     ) -> Result<Plan, PlanRefusal> {
         let (observation, goal) = executor.observe_for(target, &self.to).await?;
         let request = terms.request(goal);
-        match self.strategy {
-            Strategy::CreateFirst => CreateFirst::new(key).plan(&observation, &request),
-        }
+        (self.strategy)(key).plan(&observation, &request)
     }
 }
