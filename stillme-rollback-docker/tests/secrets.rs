@@ -10,39 +10,22 @@ mod real;
 #[path = "rollback/stage.rs"]
 mod stage;
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 use stillme_rollback_core::EndState;
 use stillme_rollback_core::event::Cursor;
 use stillme_rollback_core::journal::Journal as _;
+use stillme_rollback_core::testing::CapturedLog;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::real::testbed;
 use crate::stage::Stage;
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// No value of the environment, of a label or of what a health check printed reaches anything that
 /// is kept or shown.
 #[tokio::test]
 async fn secrets_stay_where_they_are() {
     const CANARY: &str = "canary-5f3a9c";
-    let log = Log::default();
+    let log = CapturedLog::default();
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
@@ -71,7 +54,7 @@ async fn secrets_stay_where_they_are() {
     for event in events.since(Cursor::default()).events {
         shown.push_str(&format!("{event:?}{}", serde_json::to_string(&*event).unwrap()));
     }
-    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let logged = log.text();
     assert!(logged.contains("run{"), "the log was listened to: {logged}");
     shown.push_str(&logged);
     assert!(!shown.contains(CANARY), "a secret got out: {}", around(&shown, CANARY));

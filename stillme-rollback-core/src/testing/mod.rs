@@ -8,7 +8,9 @@
 //! - [`Simulated`] puts a platform model behind calls that can fail in every way in which a real one
 //!   fails ([`Fault`]).
 //! - [`CrashMatrix`] takes a plan through every fault at every call and a crash at every boundary.
+//! - [`CapturedLog`] keeps what was logged, to look for what must not stand there.
 
+mod captured_log;
 pub mod conformance;
 mod fault;
 mod matrix;
@@ -16,6 +18,7 @@ mod memory;
 mod planned;
 mod simulated;
 
+pub use self::captured_log::CapturedLog;
 pub use self::fault::Fault;
 pub use self::matrix::{CrashMatrix, MatrixReport, Mutation};
 pub use self::memory::{

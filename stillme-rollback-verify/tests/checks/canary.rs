@@ -1,39 +1,14 @@
 //! A secret that stands in everything a check touches, and in nothing that it shows.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use serde_json::json;
+use stillme_rollback_core::testing::CapturedLog;
 use stillme_rollback_core::{Verifier as _, chain};
 use stillme_rollback_verify::{Expectation, HealthUrl, HttpCheck, verifier_from};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::run::{quick, run, verdict};
 use crate::server::{Reply, Server};
 
 const CANARY: &str = "c4nary";
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Everything that checks show of servers that put the canary wherever they can.
 async fn shown() -> String {
@@ -78,10 +53,11 @@ async fn shown() -> String {
 
 #[test]
 fn no_secret_is_shown_anywhere_at_any_level() {
-    let log = Log::default();
+    let log = CapturedLog::default();
+    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
+        .with_writer(move || writer.clone())
         .finish();
     tracing_subscriber::util::SubscriberInitExt::init(subscriber);
     let shown = tokio::runtime::Builder::new_current_thread()
@@ -91,7 +67,7 @@ fn no_secret_is_shown_anywhere_at_any_level() {
         .block_on(shown());
     assert!(!shown.contains(CANARY), "{shown}");
     // Other tests of this process write into the same log; they have no query of this kind.
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("tried"), "the log has our own lines");
     let leaks: Vec<_> = log.lines().filter(|line| line.contains(CANARY)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
