@@ -1,19 +1,15 @@
-//! Every program of this folder runs to its end and says what it should.
+//! Every small program of this folder runs to its end and says what it should.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(120);
-/// Building the service cold on two busy cores.
-const BUILD_LIMIT: Duration = Duration::from_secs(600);
 
 fn program(path: &str) -> Command {
     let mut command = Command::new(path);
@@ -99,64 +95,4 @@ async fn custom_executor() {
         ],
     )
     .await;
-}
-
-/// The demo on processes of loopback; on an engine, `make demo` runs it.
-async fn demo() -> Command {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/testbed-image.sh");
-    let building = Command::new(script).arg("binary").kill_on_drop(true).output();
-    let built = timeout(BUILD_LIMIT, building).await.unwrap().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let service = String::from_utf8(built.stdout).unwrap();
-    let mut demo = program(env!("CARGO_BIN_EXE_demo"));
-    demo.args(["--platform", "local"]).env("STILLME_TESTBED_SERVICE", service.trim());
-    demo
-}
-
-#[tokio::test]
-async fn the_demo_without_docker() {
-    says(
-        demo().await,
-        &[
-            "embedded platform",
-            "1. Version v1 serves",
-            "requests to v2 have failed",
-            "local/web back to v1",
-            "ROLLED BACK local/web to v1",
-            "Measured by the probe: longest outage",
-            "local/web back to v0",
-            "NOT ROLLED BACK",
-            "What the failed version printed was kept",
-            "exited with code 1",
-            "Measured by the probe: longest outage",
-            "v1 serves. Everything that this demo made is removed now.",
-        ],
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn a_demo_that_is_ended_leaves_nothing_behind() {
-    let mut child = demo().await.spawn().unwrap();
-    let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let url = async {
-        loop {
-            let line = lines.next_line().await.unwrap().unwrap();
-            if let Some((url, _)) = line.split_once("/ answers") {
-                return url.to_owned();
-            }
-        }
-    };
-    let url = timeout(LIMIT, url).await.unwrap();
-    let address = url.strip_prefix("http://").unwrap();
-    tokio::net::TcpStream::connect(address).await.unwrap();
-
-    kill_process(pid, Signal::TERM).unwrap();
-    // To its end, so that it is not held up by a full pipe.
-    timeout(LIMIT, async { while lines.next_line().await.unwrap().is_some() {} }).await.unwrap();
-    let status = timeout(LIMIT, child.wait()).await.unwrap().unwrap();
-    assert_eq!(status.code(), Some(1), "it did not get to its end");
-    let gone = tokio::net::TcpStream::connect(address).await;
-    assert!(gone.is_err(), "its service still answers at {address}");
 }

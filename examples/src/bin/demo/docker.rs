@@ -4,16 +4,17 @@ mod image;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stillme_rollback_core::{CheckSpec, Executor, HashKey, Plan, Secret, Strategy as _};
 use stillme_rollback_docker::engine::{ContainerFilter, NewContainer};
-use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerName, CreateFirst, DockerEnv, DockerExecutor, Engine, HttpEngine, checks,
 };
 use stillme_rollback_verify::{All, SpecReader};
+use tokio::time::sleep;
 
 use crate::port;
 use crate::stage::{Failure, Stage, VERSIONS, Version, request, verifiers};
@@ -23,6 +24,12 @@ const LABEL: &str = "dev.stillme.demo";
 
 /// The port inside of the container.
 const INSIDE: &str = "8080/tcp";
+
+/// How long the effects of requests that were cut off are waited for.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long it is tried to remove what can't be removed.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A Docker engine.
 pub(crate) struct DockerStage {
@@ -122,18 +129,37 @@ impl Stage for DockerStage {
     async fn clean_up(&self) -> Result<(), Failure> {
         // The runtime of the first connection may be gone.
         let engine = HttpEngine::connect(&DockerEnv::from_env()?).await?;
-        // Twice: a request that was under way when the demo was interrupted may come late.
-        for _ in 0..2 {
-            let ours = ContainerFilter::all().label(LABEL, self.name.as_str());
-            for container in engine.list_containers(&ours).await? {
-                engine.remove_container(&container.id, true).await?;
+        let began = Instant::now();
+        loop {
+            match remove(&engine, self.name.as_str()).await {
+                // A request that was cut off may still take effect.
+                Ok(false) if began.elapsed() >= SETTLE => return Ok(()),
+                Ok(_) => {}
+                // Whatever such a request works on, it may be in the way.
+                Err(error) if began.elapsed() >= PATIENCE => return Err(error),
+                Err(_) => {}
             }
+            sleep(LOOK).await;
         }
-        for image in engine.list_images(self.name.as_str()).await? {
-            // By its id, so that the tag that protects it goes as well.
-            let call = Call::deleting("remove image", format!("/images/{}", image.id.as_str()));
-            engine.client().call(&call.query("force", "true")).await?;
-        }
-        Ok(())
     }
+
+    fn leftovers(&self) -> String {
+        let (kind, name) = (LABEL, self.name.as_str());
+        format!(
+            "`docker ps --all --filter label={kind}={name}` and `docker images --filter label={kind}={name}` show it"
+        )
+    }
+}
+
+/// Removes what a demo made and that is there now, and says whether anything was.
+async fn remove(engine: &HttpEngine, name: &str) -> Result<bool, Failure> {
+    let containers = engine.list_containers(&ContainerFilter::all().label(LABEL, name)).await?;
+    for container in &containers {
+        engine.remove_container(&container.id, true).await?;
+    }
+    let images = image::labelled(engine, LABEL, name).await?;
+    for image in &images {
+        image::remove(engine, image).await?;
+    }
+    Ok(!(containers.is_empty() && images.is_empty()))
 }

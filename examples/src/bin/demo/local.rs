@@ -90,4 +90,8 @@ impl Stage for LocalStage {
         self.platform.stop_all().await;
         Ok(())
     }
+
+    fn leftovers(&self) -> String {
+        format!("its processes serve at 127.0.0.1:{}", self.port)
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! `make demo` runs it. It removes what it made, also after a failure or Ctrl-C.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the demo's purpose is to print")]
+#![expect(clippy::print_stdout, reason = "the demo's purpose is to print")]
 
 mod docker;
 mod local;
@@ -11,6 +11,7 @@ mod page;
 mod port;
 mod prober;
 mod run;
+mod signals;
 mod stage;
 mod story;
 
@@ -19,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use self::page::note;
+use self::signals::{Ended, Signals};
 use self::stage::{Failure, Stage};
 
 /// It takes about 20 s. What takes longer than this hangs.
@@ -36,20 +38,28 @@ fn main() -> ExitCode {
     let platform = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--platform", platform @ ("docker" | "local")] => platform,
         _ => {
-            eprintln!("{USAGE}");
+            note(USAGE);
             return ExitCode::from(2);
         }
     };
     match play(platform) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Told::All) => ExitCode::SUCCESS,
+        Ok(Told::Until(signal)) => ExitCode::from(signal.exit_code()),
         Err(failure) => {
-            eprintln!("\ndemo: {failure}");
+            note(format_args!("\ndemo: {failure}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn play(platform: &str) -> Result<(), Failure> {
+/// How much of the story was told.
+enum Told {
+    All,
+    /// A signal ended it.
+    Until(Ended),
+}
+
+fn play(platform: &str) -> Result<Told, Failure> {
     let binary = std::env::var_os("STILLME_TESTBED_SERVICE").ok_or(USAGE)?;
     let runtime = Runtime::new()?;
     let stage: Arc<dyn Stage> = match platform {
@@ -57,23 +67,35 @@ fn play(platform: &str) -> Result<(), Failure> {
         _ => Arc::new(local::LocalStage::open(binary.into())?),
     };
     let told = runtime.block_on(watched(Arc::clone(&stage)));
+    if let Ok(Told::Until(signal)) = &told {
+        note(format_args!("\ndemo: {signal}: removes what it made"));
+    }
     // Ends a run that would go on by itself, before what it works on is removed.
     runtime.shutdown_timeout(Duration::from_secs(5));
-    let cleaned = clean_up(stage.as_ref());
-    told.and(cleaned)
+    match clean_up(stage.as_ref()) {
+        Ok(()) => note("Everything that this demo made is removed."),
+        Err(failure) => {
+            let error = format!("something is left: {failure}; {}", stage.leftovers());
+            // Both are worth knowing, and only one can be the result.
+            if let Err(first) = &told {
+                note(format_args!("\ndemo: {first}"));
+            }
+            return Err(error.into());
+        }
+    }
+    told
 }
 
 /// The story in a task of its own, so that its panic is a failure like others.
-async fn watched(stage: Arc<dyn Stage>) -> Result<(), Failure> {
-    let mut terminated = signal(SignalKind::terminate())?;
+async fn watched(stage: Arc<dyn Stage>) -> Result<Told, Failure> {
+    let mut signals = Signals::take_over()?;
     let mut story = tokio::spawn(async move { story::tell(stage.as_ref()).await });
     let told = tokio::select! {
         told = timeout(LIMIT, &mut story) => told,
-        _ = tokio::signal::ctrl_c() => return Err("interrupted; cleaning up".into()),
-        _ = terminated.recv() => return Err("terminated; cleaning up".into()),
+        signal = signals.first() => return Ok(Told::Until(signal)),
     };
     match told {
-        Ok(Ok(told)) => told,
+        Ok(Ok(told)) => told.map(|()| Told::All),
         Ok(Err(panic)) => Err(panic.into()),
         Err(_) => Err(format!("not done within {} s", LIMIT.as_secs()).into()),
     }
@@ -83,6 +105,6 @@ fn clean_up(stage: &dyn Stage) -> Result<(), Failure> {
     let cleaning = async { timeout(CLEANING_LIMIT, stage.clean_up()).await };
     match Runtime::new()?.block_on(cleaning) {
         Ok(cleaned) => cleaned,
-        Err(_) => Err("cleaning up takes too long; see what is left above".into()),
+        Err(_) => Err(format!("not done within {} s", CLEANING_LIMIT.as_secs()).into()),
     }
 }

@@ -1,6 +1,7 @@
 //! How the story looks on a terminal.
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::time::Duration;
 
 /// A heading.
@@ -11,6 +12,12 @@ pub(crate) fn chapter(title: &str) {
 /// A paragraph.
 pub(crate) fn say(text: impl Display) {
     println!("{text}");
+}
+
+/// What is no part of the story, on stderr. Never fails: with its terminal gone the demo still has to
+/// clean up.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Somebody else's text, set apart.

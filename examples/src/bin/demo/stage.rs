@@ -54,8 +54,11 @@ pub(crate) trait Stage: Send + Sync {
     /// Who decides, from the checks in the plan.
     fn verifier(&self, plan: &Plan) -> Result<All, Failure>;
 
-    /// Removes everything that the demo made.
+    /// Removes everything that the demo made, also what a request made that was cut off.
     async fn clean_up(&self) -> Result<(), Failure>;
+
+    /// How what could not be removed is found.
+    fn leftovers(&self) -> String;
 }
 
 /// The health check that decides, at the service's own port.

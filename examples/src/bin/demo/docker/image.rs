@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use stillme_rollback_docker::HttpEngine;
+use serde_json::{Value, json};
 use stillme_rollback_docker::http::Call;
+use stillme_rollback_docker::{HttpEngine, ImageId};
 
 use crate::stage::{Failure, Version};
 
@@ -19,8 +20,9 @@ pub(super) async fn build(
 ) -> Result<(), Failure> {
     let knobs: String =
         version.knobs.iter().map(|(name, value)| format!("ENV {name}={value}\n")).collect();
+    // The label first: so that what a build leaves that was cut off has it, too.
     let dockerfile = format!(
-        "FROM scratch\nCOPY service /service\nENV VERSION={}\n{knobs}LABEL {label}={value}\nEXPOSE 8080\nENTRYPOINT [\"/service\"]\n",
+        "FROM scratch\nLABEL {label}={value}\nCOPY service /service\nEXPOSE 8080\nENTRYPOINT [\"/service\"]\nENV VERSION={}\n{knobs}",
         version.name
     );
     let call = Call::posting("build image", "/build")
@@ -36,6 +38,25 @@ pub(super) async fn build(
     if text.contains("\"error\"") {
         return Err(format!("the image {tag} can't be built: {text}").into());
     }
+    Ok(())
+}
+
+/// The ids of the images with a label that no other image builds on, tagged or not.
+pub(super) async fn labelled(
+    engine: &HttpEngine,
+    label: &str,
+    value: &str,
+) -> Result<Vec<ImageId>, Failure> {
+    let filters = json!({"label": [format!("{label}={value}")]}).to_string();
+    let call = Call::reading("list images", "/images/json").query("filters", filters);
+    let images: Vec<Value> = serde_json::from_slice(engine.client().call(&call).await?.body())?;
+    images.iter().map(|image| Ok(image["Id"].as_str().unwrap_or_default().parse()?)).collect()
+}
+
+/// Removes an image with all of its tags, and what it alone builds on.
+pub(super) async fn remove(engine: &HttpEngine, image: &ImageId) -> Result<(), Failure> {
+    let call = Call::deleting("remove image", format!("/images/{}", image.as_str()));
+    engine.client().call(&call.query("force", "true")).await?;
     Ok(())
 }
 
