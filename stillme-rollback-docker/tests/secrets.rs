@@ -25,6 +25,7 @@ use crate::stage::Stage;
 #[tokio::test]
 async fn secrets_stay_where_they_are() {
     const CANARY: &str = "canary-5f3a9c";
+    const PRINTED: &str = "canary-printed";
     let log = CapturedLog::default();
     let writer = log.clone();
     tracing_subscriber::fmt()
@@ -37,8 +38,9 @@ async fn secrets_stay_where_they_are() {
         "Labels": {"secret": CANARY},
     });
     let stage = Stage::new(bed, settings).await;
+    // What is not a path is complained of by its name: that is what the check prints.
     let health = format!(
-        "HEALTHCHECK --interval=1s --retries=1 CMD [\"/service\", \"healthcheck\", \"/{CANARY}\"]"
+        "HEALTHCHECK --interval=1s --retries=1 CMD [\"/service\", \"healthcheck\", \"{PRINTED}\"]"
     );
     stage.bed.image("v1", &[&health]).await;
     let plan = stage.plan("v1").await;
@@ -57,7 +59,16 @@ async fn secrets_stay_where_they_are() {
     let logged = log.text();
     assert!(logged.contains("run{"), "the log was listened to: {logged}");
     shown.push_str(&logged);
-    assert!(!shown.contains(CANARY), "a secret got out: {}", around(&shown, CANARY));
+    for secret in [CANARY, PRINTED] {
+        assert!(!shown.contains(secret), "a secret got out: {}", around(&shown, secret));
+    }
+    // What is kept of the new container. Its log is the service's own and kept as it is.
+    let kept = |file| String::from_utf8(stage.journal.evidence(report.run, file).unwrap()).unwrap();
+    let (inspect, events) = (kept("inspect.json"), kept("events.jsonl"));
+    assert!(!inspect.contains(CANARY), "{}", around(&inspect, CANARY));
+    assert!(!events.contains(CANARY), "{}", around(&events, CANARY));
+    // The command of the health check is a setting, and stands there; its output does not.
+    assert_eq!(inspect.matches(PRINTED).count(), 1, "{inspect}");
 }
 
 fn around<'a>(text: &'a str, part: &str) -> &'a str {

@@ -36,6 +36,9 @@ async fn a_second_run_to_the_same_version_changes_nothing() {
     stage.engine().run(plan.clone()).await.unwrap();
     let (before, requests) = (stage.sim.view(), stage.requests());
     let report = stage.engine().run(plan).await.unwrap();
+    // What runs now is another instance than the plan is about.
+    assert_eq!(report.state, Some(EndState::Superseded), "{report}");
+    assert!(report.to_string().contains("nothing was touched"), "{report}");
     assert_eq!(stage.sim.view(), before, "{report}");
     assert_eq!(stage.requests(), requests, "no request was sent: {report}");
 }

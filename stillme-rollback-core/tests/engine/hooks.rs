@@ -96,6 +96,16 @@ fn calls(hooks: &Hooks, step: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_so_already_is_not_asked_for() {
+    let hooks = told(&[]);
+    let mut plan = plan(StepKind::Observable);
+    plan.steps[0] = plan.steps[0].clone().makes(Condition::new().is("there", "yes"));
+    let report = engine(&hooks).run(plan).await.unwrap();
+    assert_eq!(report.state, Some(EndState::AlreadyThere), "{report}");
+    assert!(hooks.keys.lock().unwrap().is_empty(), "nothing was sent");
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_doubt_a_run_asks_and_does_what_it_is_told() {
     for (happened, times) in [(true, 1), (false, 2)] {
         let hooks = told(&[ErrorKind::Timeout]);

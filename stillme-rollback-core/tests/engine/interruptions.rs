@@ -1,6 +1,7 @@
 //! Stopping, giving up, going on; a journal or a lease that is lost.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stillme_rollback_core::engine::Wish;
 use stillme_rollback_core::journal::{AppendFault, Journal as _};
@@ -92,14 +93,17 @@ async fn giving_up_is_obeyed_at_the_next_boundary() {
     }
 }
 
+/// The step itself is in time and works: it is the run that has no time for more.
 #[tokio::test(start_paused = true)]
 async fn the_deadline_turns_the_run_back() {
-    let stage = Stage::with(Mischief::Hang { step: "start-new" });
-    let deadline = std::time::Duration::from_secs(5);
+    let (deadline, takes) = (Duration::from_secs(5), Duration::from_secs(6));
+    let stage = Stage::with(Mischief::Slow { step: "create-new", takes });
     let plan = stage.plan_with(|request| request.deadline = deadline).await;
     let report = stage.engine().run(plan).await.unwrap();
     assert_eq!(report.state, Some(EndState::Restored), "{report}");
+    assert!(report.to_string().contains("the deadline of 5 s passed"), "{report}");
     assert_eq!(stage.sim.view(), UNTOUCHED);
+    assert_eq!(stage.requests(), 2, "the create and its undo");
 }
 
 /// When a record can't be made durable nothing more is done, and the run can be resumed.
@@ -121,7 +125,7 @@ async fn a_lost_journal_stops_the_run_where_it_is() {
             assert_eq!(error.kind(), ErrorKind::Journal, "{error}");
             assert!(error.to_string().contains(&format!("rollback resume {id}")), "{error}");
             let requests = stage.requests();
-            tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_secs(600)).await;
             assert_eq!(stage.requests(), requests, "{step}: nothing more was done");
             stage.before_each_request(|_| {});
             let report = engine.resume(id, Wish::default()).await.unwrap().wait().await.unwrap();

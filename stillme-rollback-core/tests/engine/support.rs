@@ -45,6 +45,11 @@ pub(crate) enum Mischief {
     Hang {
         step: &'static str,
     },
+    /// Does this step, but only after a while.
+    Slow {
+        step: &'static str,
+        takes: Duration,
+    },
 }
 
 /// The in-memory executor with a request log and mischief.
@@ -72,6 +77,9 @@ impl Mischievous {
         match self.mischief {
             Mischief::Panic { step, after: false } if forward && step == name => panic!("mischief"),
             Mischief::Hang { step } if forward && step == name => std::future::pending().await,
+            Mischief::Slow { step, takes } if forward && step == name => {
+                tokio::time::sleep(takes).await;
+            }
             _ => {}
         }
         let answer = if forward {

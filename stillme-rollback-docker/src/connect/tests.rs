@@ -119,14 +119,32 @@ fn a_context_that_is_not_there_is_never_replaced_by_another_engine() {
 fn a_damaged_configuration_is_an_error_that_does_not_cite_it() {
     let folder = config();
     let file = folder.path().join("config.json");
-    fs::write(&file, r#"{"auths":{"r":{"auth":"canary-7"}},"currentContext":["canary-7"]}"#)
-        .unwrap();
-    let error = Endpoint::resolve(&in_folder(&folder)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(!format!("{error:?}").contains("canary-7"), "{error:?}");
+    // Each is one of which the parser would cite the value.
+    for damaged in
+        [r#""canary-7""#, r#"{"auths":{"r":{"auth":"canary-7"}},"currentContext":47114711}"#]
+    {
+        fs::write(&file, damaged).unwrap();
+        assert_uncited(&in_folder(&folder));
+    }
     // With a host of its own it is not read at all, as by the docker command.
     let env = DockerEnv { host: Some("unix:///x.sock".to_owned()), ..in_folder(&folder) };
     assert_eq!(shown(&env), "unix:///x.sock");
+}
+
+#[test]
+fn a_damaged_context_is_an_error_that_does_not_cite_it() {
+    let folder = config();
+    add_context(folder.path(), "front", r#"{"Host":"unix:///x.sock","SkipTLSVerify":"canary-7"}"#);
+    assert_uncited(&in_folder(&folder));
+}
+
+/// That what can't be read is an error without any value that stands there.
+fn assert_uncited(env: &DockerEnv) {
+    let error = Endpoint::resolve(env).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let all = format!("{error:?} {}", stillme_rollback_core::chain(&error).join("; "));
+    assert!(!all.contains("canary-7") && !all.contains("47114711"), "{all}");
+    assert!(all.contains("no valid JSON at line 1, column"), "{all}");
 }
 
 #[test]

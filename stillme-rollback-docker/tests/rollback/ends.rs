@@ -44,9 +44,12 @@ async fn a_version_that_can_not_start_is_undone_with_evidence() {
 async fn a_version_that_crashes_again_and_again_is_undone() {
     let Some(bed) = testbed().await else { return };
     let stage = Stage::new(bed, json!({})).await;
-    stage.bed.image("v1", &["ENV TESTBED_EXIT_AFTER=300ms"]).await;
+    // Long enough to be seen running after its start, so that it is the verdict that notices.
+    stage.bed.image("v1", &["ENV TESTBED_EXIT_AFTER=1s"]).await;
     let report = stage.run(stage.plan("v1").await).await;
     assert_eq!(report.state, Some(EndState::Restored), "{report}");
+    let reason = report.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("crashed and was restarted"), "{report}");
     stage.assert_restored().await;
 }
 

@@ -20,6 +20,8 @@ async fn every_network_with_its_aliases_is_joined_before_the_start() {
     stage.engine.connect_network(&back, &stage.old, &endpoint).await.unwrap();
     stage.bed.image("v1", &[]).await;
     let plan = stage.plan("v1").await;
+    let place = |id: &str| plan.steps.iter().position(|step| step.id.as_str() == id).unwrap();
+    assert!(place("connect-new.1") < place("start-new"), "{plan}");
     let report = stage.run(plan).await;
     assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
     let by_name = stage.engine.inspect_container(&(&stage.name).into()).await.unwrap().unwrap();
