@@ -15,6 +15,23 @@ pub(crate) struct Subject {
     pub(crate) old: ContainerId,
 }
 
+/// Which container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Part {
+    Old,
+    New,
+}
+
+/// What shows that a container is ready, as seen from the private network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gate {
+    /// Its own health check, run in it.
+    pub(crate) healthcheck: bool,
+    /// The TCP ports on its own address that accept.
+    pub(crate) ports: Vec<u16>,
+}
+
 /// One step's instruction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", content = "arguments", rename_all = "kebab-case")]
@@ -29,6 +46,23 @@ pub(crate) enum Verb {
     CreateStandIn { image: ImageId, image_ref: String, spec: String },
     /// Connects the stand-in to one more network.
     ConnectStandIn { network: String },
+    /// Nothing on the way forward, where the old container has the name. On the way back what stands in
+    /// for it gets it.
+    KeepName,
+    /// Makes the private network on which the new container warms up.
+    MakeWarmNetwork,
+    /// Connects the new container to it.
+    JoinWarm,
+    /// Waits until the new container is ready there.
+    WarmUp { gate: Gate },
+    /// Takes the new container off it.
+    LeaveWarm,
+    /// Removes it.
+    RemoveWarmNetwork,
+    /// Takes a container off a network. The endpoint's settings are its way back.
+    Leave { part: Part, network: String, endpoint: Value },
+    /// Connects a container to a network.
+    Join { part: Part, network: String, endpoint: Value },
     /// The engine shall not start the old container by itself any more.
     Hold { policy: Value },
     /// Stops the old container.
@@ -77,6 +111,10 @@ pub(crate) struct Orders {
     pub(crate) stand_in: Option<Copy>,
     pub(crate) stand_in_networks: Vec<String>,
     pub(crate) protect: Option<(ImageId, ImageRef)>,
+    /// What shows that the new container is ready, where it warms up before the switch.
+    pub(crate) gate: Option<Gate>,
+    /// The networks that the containers change places on, the primary one first.
+    pub(crate) swapped: Vec<String>,
 }
 
 /// The old container once more, of this image.
@@ -96,6 +134,7 @@ impl Orders {
     pub(crate) fn of(run: &Run) -> Result<Self> {
         let (mut created, mut stand_in, mut protect) = (None, None, None);
         let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
+        let (mut gate, mut swapped) = (None, Vec::new());
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
                 Verb::Create { subject, image, image_ref, spec } => {
@@ -107,6 +146,8 @@ impl Orders {
                 Verb::Connect { network } => networks.push(network),
                 Verb::ConnectStandIn { network } => stand_in_networks.push(network),
                 Verb::Protect { image, tag } => protect = Some((image, tag)),
+                Verb::WarmUp { gate: found } => gate = Some(found),
+                Verb::Join { part: Part::New, network, .. } => swapped.push(network),
                 _ => {}
             }
         }
@@ -114,7 +155,7 @@ impl Orders {
             Error::new(ErrorKind::Unsupported, "read plan", "the plan creates no container")
                 .with_hint("use the version that made the plan")
         })?;
-        Ok(Self { subject, new, networks, stand_in, stand_in_networks, protect })
+        Ok(Self { subject, new, networks, stand_in, stand_in_networks, protect, gate, swapped })
     }
 }
 
@@ -149,6 +190,22 @@ mod tests {
                 spec: String::from("c"),
             },
             Verb::Connect { network: String::from("n") },
+            Verb::KeepName,
+            Verb::MakeWarmNetwork,
+            Verb::JoinWarm,
+            Verb::WarmUp { gate: Gate { healthcheck: true, ports: vec![80] } },
+            Verb::LeaveWarm,
+            Verb::RemoveWarmNetwork,
+            Verb::Leave {
+                part: Part::Old,
+                network: String::from("n"),
+                endpoint: serde_json::json!({"Aliases": ["web"]}),
+            },
+            Verb::Join {
+                part: Part::New,
+                network: String::from("n"),
+                endpoint: serde_json::json!({}),
+            },
             Verb::Hold { policy: serde_json::json!({"Name": "always"}) },
             Verb::StopOld { grace_seconds: 10 },
             Verb::StartNew { grace_seconds: 10 },

@@ -30,6 +30,12 @@ pub struct Detail {
     pub changed_files: usize,
     /// The names of containers that an unfinished run left.
     pub leftovers: Vec<String>,
+    /// The drivers of the container's networks, by their names.
+    #[serde(default)]
+    pub network_drivers: BTreeMap<String, String>,
+    /// The TCP ports that it publishes and that accept on its own address, as seen from here.
+    #[serde(default)]
+    pub reachable_ports: Vec<u16>,
     /// The tags that protect images from a prune, with the image that each names.
     pub protected: BTreeMap<String, String>,
 }

@@ -12,7 +12,7 @@ use stillme_rollback_core::{ExecOutput, ImageRef, Result, Secret};
 
 pub use self::types::{
     Changed, ContainerFilter, ContainerSummary, Created, EngineInfo, EventWindow, ImageSummary,
-    NewContainer, PathChange, PathChangeKind,
+    NewContainer, NewNetwork, PathChange, PathChangeKind,
 };
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 
@@ -140,4 +140,22 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         id: &ContainerId,
         endpoint: &Value,
     ) -> Result<Changed>;
+
+    /// Takes a container off a network. `Already` if it is not on it.
+    async fn disconnect_network(&self, network: &str, id: &ContainerId) -> Result<Changed>;
+
+    /// A network by its name or id, as the engine shows it.
+    async fn inspect_network(&self, network: &str) -> Result<Option<Value>>;
+
+    /// Creates a bridge network. `Already` if there is one with this name and these labels.
+    ///
+    /// # Errors
+    /// `Conflict` if another network has the name.
+    async fn create_network(&self, network: &NewNetwork) -> Result<Changed>;
+
+    /// Removes a network. `Already` if it is gone.
+    ///
+    /// # Errors
+    /// `Rejected` while a running container is on it.
+    async fn remove_network(&self, network: &str) -> Result<Changed>;
 }

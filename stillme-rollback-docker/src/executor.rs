@@ -3,7 +3,9 @@
 mod create;
 mod evidence;
 mod facts;
+mod gate;
 mod observe;
+mod place;
 mod stand_in;
 
 use std::collections::BTreeMap;
@@ -17,9 +19,9 @@ use stillme_rollback_core::{
     Result, Run, Step, StepContext, Target,
 };
 
-use crate::action::{Orders, Verb};
-use crate::engine::{ContainerFilter, ContainerSummary, Engine};
-use crate::names::{ContainerId, ContainerName};
+use crate::action::{Orders, Part, Verb};
+use crate::engine::{ContainerFilter, ContainerSummary, Engine, NewNetwork};
+use crate::names::{ContainerId, ContainerName, LABEL_RUN};
 use crate::scene::Scene;
 
 use self::create::Which;
@@ -55,6 +57,19 @@ impl DockerExecutor {
         &self.engine
     }
 
+    /// The id of one of a run's containers. The old one's is known without a look.
+    async fn part(
+        &self,
+        context: &StepContext,
+        orders: &Orders,
+        part: Part,
+    ) -> Result<ContainerId> {
+        match part {
+            Part::Old => Ok(orders.subject.old.clone()),
+            Part::New => new_id(&self.scene(&context.run, orders).await?.0),
+        }
+    }
+
     async fn scene(&self, run: &Run, orders: &Orders) -> Result<(Scene, Vec<ContainerSummary>)> {
         let all = self.engine.list_containers(&ContainerFilter::all()).await?;
         let subject = &orders.subject;
@@ -87,6 +102,36 @@ impl Executor for DockerExecutor {
             Verb::Connect { network } => self.connect(context, &orders, Which::New, &network).await,
             Verb::ConnectStandIn { network } => {
                 self.connect(context, &orders, Which::StandIn, &network).await
+            }
+            Verb::MakeWarmNetwork => {
+                let run = context.run.id;
+                let network = NewNetwork::internal(ContainerName::warm_network(&run));
+                let network = network.label(LABEL_RUN, &run.to_string());
+                engine.create_network(&network).await.map(drop)
+            }
+            Verb::JoinWarm => {
+                let (scene, _) = self.scene(&context.run, &orders).await?;
+                let network = ContainerName::warm_network(&context.run.id);
+                engine.connect_network(&network, &new_id(&scene)?, &json!({})).await.map(drop)
+            }
+            // Nothing is asked for: the old one has the name, and the new one gets ready by itself.
+            Verb::KeepName | Verb::WarmUp { .. } => Ok(()),
+            Verb::LeaveWarm => {
+                let (scene, _) = self.scene(&context.run, &orders).await?;
+                let network = ContainerName::warm_network(&context.run.id);
+                engine.disconnect_network(&network, &new_id(&scene)?).await.map(drop)
+            }
+            Verb::RemoveWarmNetwork => {
+                let network = ContainerName::warm_network(&context.run.id);
+                engine.remove_network(&network).await.map(drop)
+            }
+            Verb::Leave { part, network, .. } => {
+                let id = self.part(context, &orders, part).await?;
+                engine.disconnect_network(&network, &id).await.map(drop)
+            }
+            Verb::Join { part, network, endpoint } => {
+                let id = self.part(context, &orders, part).await?;
+                place::join(engine.as_ref(), &network, &id, &endpoint).await
             }
             Verb::Hold { .. } => engine.set_restart_policy(old, &json!({"Name": "no"})).await,
             Verb::StopOld { grace_seconds } => {
@@ -136,7 +181,7 @@ impl Executor for DockerExecutor {
                 let grace = Duration::from_secs(grace_seconds);
                 engine.stop_container(&new_id(&scene)?, grace).await.map(drop)
             }
-            Verb::SetAside => {
+            Verb::SetAside | Verb::KeepName => {
                 let old = scene.old.map_or(orders.subject.old, |old| old.id);
                 engine.rename_container(&old, name).await.map(drop)
             }
@@ -148,7 +193,25 @@ impl Executor for DockerExecutor {
                 let waiting = name.waiting(&context.run.id)?;
                 engine.rename_container(&new_id(&scene)?, &waiting).await.map(drop)
             }
-            Verb::Connect { .. } | Verb::ConnectStandIn { .. } | Verb::ClearStrays => Ok(()),
+            Verb::MakeWarmNetwork => {
+                let network = ContainerName::warm_network(&context.run.id);
+                engine.remove_network(&network).await.map(drop)
+            }
+            Verb::Leave { part, network, endpoint } => {
+                let id = self.part(context, &orders, part).await?;
+                place::join(engine.as_ref(), &network, &id, &endpoint).await
+            }
+            Verb::Join { part, .. } => {
+                let id = self.part(context, &orders, part).await?;
+                engine.stop_container(&id, Duration::ZERO).await.map(drop)
+            }
+            Verb::Connect { .. }
+            | Verb::ConnectStandIn { .. }
+            | Verb::JoinWarm
+            | Verb::WarmUp { .. }
+            | Verb::LeaveWarm
+            | Verb::RemoveWarmNetwork
+            | Verb::ClearStrays => Ok(()),
         }
     }
 

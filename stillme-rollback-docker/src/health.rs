@@ -12,6 +12,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Check, Outcome, Result, Run, RunId, Secret, Verdict};
 
 pub use self::healthcheck::HealthcheckVerifier;
+pub(crate) use self::port::accepts;
 pub use self::probe::Probe;
 pub use self::state::StateVerifier;
 use crate::engine::{ContainerFilter, Engine};

@@ -5,6 +5,7 @@ mod events;
 mod exec;
 pub(crate) mod images;
 mod logs;
+mod networks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use stillme_rollback_core::{ExecOutput, ImageRef, Result, Secret};
 use crate::connect::{DockerEnv, Endpoint};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
-    ImageSummary, NewContainer, PathChange,
+    ImageSummary, NewContainer, NewNetwork, PathChange,
 };
 use crate::http::{Call, Client};
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
@@ -182,6 +183,22 @@ impl Engine for HttpEngine {
         id: &ContainerId,
         endpoint: &Value,
     ) -> Result<Changed> {
-        containers::connect_network(&self.client, network, id, endpoint).await
+        networks::connect(&self.client, network, id, endpoint).await
+    }
+
+    async fn disconnect_network(&self, network: &str, id: &ContainerId) -> Result<Changed> {
+        networks::disconnect(&self.client, network, id).await
+    }
+
+    async fn inspect_network(&self, network: &str) -> Result<Option<Value>> {
+        networks::inspect(&self.client, network).await
+    }
+
+    async fn create_network(&self, network: &NewNetwork) -> Result<Changed> {
+        networks::create(&self.client, network).await
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<Changed> {
+        networks::remove(&self.client, network).await
     }
 }

@@ -78,6 +78,14 @@ pub(crate) struct Binding {
     pub(crate) host_port: u16,
 }
 
+/// The TCP ports inside a container that it publishes.
+pub(crate) fn published_tcp_ports(container: &Value) -> Vec<u16> {
+    let mut ports: Vec<_> =
+        bindings(container).into_iter().map(|binding| binding.container_port).collect();
+    ports.dedup();
+    ports
+}
+
 /// The published TCP ports of a container that runs.
 pub(crate) fn bindings(container: &Value) -> Vec<Binding> {
     let ports = container["NetworkSettings"]["Ports"].as_object();

@@ -26,12 +26,17 @@ pub mod testing;
 pub mod versions;
 
 mod action;
+mod auto;
 mod create_first;
 mod executor;
+mod groundwork;
 mod http_engine;
 mod inspect;
+mod preflight;
 mod reach;
+mod recipe;
 mod scene;
+mod warm_swap;
 
 /// A mockall mock of [`Engine`]. **Exempt from semver.** What to know of such mocks stands in
 /// `stillme_rollback_core::mock`.
@@ -41,6 +46,7 @@ pub mod mock {
     pub use crate::engine::MockEngine;
 }
 
+pub use self::auto::Auto;
 pub use self::connect::{DockerEnv, Endpoint};
 pub use self::create_first::CreateFirst;
 pub use self::engine::Engine;
@@ -48,3 +54,4 @@ pub use self::executor::DockerExecutor;
 pub use self::http_engine::HttpEngine;
 pub use self::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 pub use self::recover::{Recover, RecoverExecutor};
+pub use self::warm_swap::WarmSwap;

@@ -25,6 +25,9 @@ pub const LABEL_SPEC: &str = "dev.stillme.rollback.spec";
 /// container that was started with `--rm` deletes it, so its copy is the way back.
 pub const LABEL_STANDS_FOR: &str = "dev.stillme.rollback.stands-for";
 
+/// The label by which a user chooses the strategy for a container: `warm-swap`.
+pub const LABEL_STRATEGY: &str = "dev.stillme.rollback.strategy";
+
 /// What all labels of this library begin with.
 pub const LABEL_PREFIX: &str = "dev.stillme.rollback.";
 
@@ -139,6 +142,11 @@ impl ContainerName {
     /// `InvalidInput` if the name is so long that the temporary one is no name any more.
     pub fn aside(&self, run: &RunId) -> Result<Self> {
         self.temporary(OLD_INFIX, run)
+    }
+
+    /// The network on which a run's new container warms up: `stillme-rb-1a2b3c4d`.
+    pub fn warm_network(run: &RunId) -> String {
+        format!("stillme-rb-{}", run.short())
     }
 
     fn temporary(&self, infix: &str, run: &RunId) -> Result<Self> {

@@ -34,6 +34,25 @@ pub(crate) mod key {
         format!("new.network.{name}")
     }
 
+    /// Whether the new container, running, has its place on a network: `taken` or `free`; `unpublished`
+    /// on its primary network if the engine did not publish its ports there.
+    pub(crate) fn place(name: &str) -> String {
+        format!("new.place.{name}")
+    }
+
+    /// Whether the old container is on a network: `joined` or `apart`, or `unpublished` as above.
+    pub(crate) fn old_network(name: &str) -> String {
+        format!("old.network.{name}")
+    }
+
+    /// The private network on which a new container warms up: `absent` or `there`.
+    pub(crate) const WARM_NETWORK: &str = "warm-network";
+    /// Whether the new container is on it: `joined` or `apart`.
+    pub(crate) const NEW_WARM: &str = "new.warm";
+    /// Whether the new container is `ready` there, or `cold`; `over` when that is not asked any
+    /// more, because the old one has left its place.
+    pub(crate) const READY: &str = "new.ready";
+
     /// Whether the stand-in is on a network: `joined` or `apart`.
     pub(crate) fn stand_in_network(name: &str) -> String {
         format!("stand-in.network.{name}")
@@ -185,6 +204,20 @@ pub(crate) fn restart_fact(container: &Value) -> &'static str {
 /// Whether a container with this restart policy is started by its engine by no means.
 pub(crate) fn is_held(policy: &Value) -> bool {
     matches!(text(policy, "/Name"), "" | "no")
+}
+
+/// Whether a running container has the ports that it should publish. An engine that finds one taken
+/// refuses, and leaves the container on the network all the same.
+pub(crate) fn is_published(container: &Value) -> bool {
+    let wants = container
+        .pointer("/HostConfig/PortBindings")
+        .and_then(Value::as_object)
+        .is_some_and(|bindings| !bindings.is_empty());
+    let has = container
+        .pointer("/NetworkSettings/Ports")
+        .and_then(Value::as_object)
+        .is_some_and(|ports| ports.values().any(|bound| !bound.is_null()));
+    has || !wants
 }
 
 /// The networks that a container is on.

@@ -7,12 +7,14 @@
 )]
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Mutation, Simulated};
-use stillme_rollback_core::{HashKey, Plan, Request, Strategy as _};
+use stillme_rollback_core::{HashKey, Plan, Request, Strategy};
 use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelVerifier};
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
+use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor, WarmSwap};
+
+const LONG: Duration = Duration::from_secs(120);
 
 fn key() -> HashKey {
     HashKey::from_bytes([7; 32])
@@ -23,18 +25,33 @@ fn executor(sim: Simulated<DockerModel>) -> DockerExecutor {
 }
 
 fn plan(model: &DockerModel) -> Plan {
+    plan_with(model, &CreateFirst::new(key()).allow_auto_remove(), LONG)
+}
+
+fn plan_with(model: &DockerModel, strategy: &dyn Strategy, deadline: Duration) -> Plan {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let executor = executor(Simulated::new(model.clone()));
         let target = executor.target(&ContainerName::new("web").unwrap()).await.unwrap();
         let wanted = "v1".parse().unwrap();
         let (observation, goal) = executor.observe_for(&target, &wanted).await.unwrap();
-        CreateFirst::new(key()).allow_auto_remove().plan(&observation, &Request::new(goal)).unwrap()
+        let mut request = Request::new(goal);
+        request.deadline = deadline;
+        strategy.plan(&observation, &request).unwrap()
     })
 }
 
 fn matrix(model: DockerModel) -> CrashMatrix<DockerModel> {
     let plan = plan(&model);
+    matrix_of(model, plan)
+}
+
+fn warm_swap(model: DockerModel) -> CrashMatrix<DockerModel> {
+    let plan = plan_with(&model, &WarmSwap::new(key()), LONG);
+    matrix_of(model, plan)
+}
+
+fn matrix_of(model: DockerModel, plan: Plan) -> CrashMatrix<DockerModel> {
     CrashMatrix::new(
         model,
         plan,
@@ -67,7 +84,7 @@ fn every_fault_and_up_to_two_crashes() {
 #[test]
 fn a_container_that_its_stop_deletes_has_a_way_back_all_the_same() {
     let mut model = DockerModel::with_service("web").with_auto_remove();
-    let report = timed("--rm", &matrix(model.clone()));
+    let report = timed("--rm", &matrix(model.clone()).with_crashes(1));
     report.assert_clean();
     assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
     model.sick.push(target_image(&model));
@@ -109,4 +126,34 @@ fn a_broken_rule_is_found() {
         let report = timed(&format!("{mutation:?}"), &matrix);
         assert!(report.bad > 0, "{mutation:?} goes unnoticed: {report}");
     }
+}
+
+fn warm_service(networks: &[&str]) -> DockerModel {
+    DockerModel::with_service("web").with_healthcheck().with_networks(networks)
+}
+
+#[test]
+fn places_are_changed_and_changed_back_whatever_fails() {
+    for networks in [&["bridge"][..], &["front", "back"]] {
+        let matrix = warm_swap(warm_service(networks)).with_crashes(1);
+        let report = timed(&format!("warm swap on {networks:?}"), &matrix);
+        report.assert_clean();
+        assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+    }
+}
+
+#[test]
+fn a_warm_target_that_is_not_ready_never_gets_the_place() {
+    let mut model = warm_service(&["front", "back"]);
+    model.unready.push(target_image(&model));
+    // It is looked at over and over until then.
+    let plan = plan_with(&model, &WarmSwap::new(key()), Duration::from_secs(10));
+    let report = timed("warm swap, not ready", &matrix_of(model.clone(), plan).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+    model.unready.clear();
+    model.sick.push(target_image(&model));
+    let report = timed("warm swap, sick", &warm_swap(model).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }

@@ -171,6 +171,32 @@ impl NewContainer {
     }
 }
 
+/// A bridge network to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewNetwork {
+    /// Its name.
+    pub name: String,
+    /// Nobody outside of it can be reached from it, nor it from there: no port is published.
+    pub internal: bool,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl NewNetwork {
+    /// A network of this name without a way in or out.
+    pub fn internal(name: impl Into<String>) -> Self {
+        Self { name: name.into(), internal: true, labels: BTreeMap::new() }
+    }
+
+    /// The same network with one more label.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
 impl fmt::Debug for NewContainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewContainer")

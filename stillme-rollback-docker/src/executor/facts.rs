@@ -1,60 +1,144 @@
 //! Looks at a run's containers, and says what it sees as facts.
 
-use stillme_rollback_core::{Facts, Result, Run};
+use serde_json::Value;
+use stillme_rollback_core::{Facts, Result, Run, Secret};
 
 use super::DockerExecutor;
-use crate::action::Orders;
+use crate::action::{Gate, Orders};
 use crate::detail::text;
 use crate::engine::ContainerSummary;
+use crate::names::ContainerName;
 use crate::scene::{self, key};
 
 impl DockerExecutor {
     pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
         let (scene, _) = self.scene(run, &orders).await?;
+        // At once: users wait for the looks between the steps of a switch.
+        let (old, new, stand_in, protected) = tokio::try_join!(
+            self.seen(scene.old.as_ref()),
+            self.seen(scene.new.as_ref()),
+            self.seen(scene.stand_in.as_ref().filter(|_| orders.stand_in.is_some())),
+            self.protection(&orders),
+        )?;
         let mut facts = scene.facts(run.plan.to.version.as_str());
-        if let Some(old) = &scene.old {
+        if scene.old.is_some() {
             // Between the list and this look it may have gone: then it is the next look's business.
-            let inspected = self.find(&old.id).await?;
-            let restart = inspected.map_or("gone", |old| scene::restart_fact(old.expose()));
+            let restart = old.as_ref().map_or("gone", |old| scene::restart_fact(old.expose()));
             facts = facts.with(key::OLD_RESTART, restart);
         }
-        facts =
-            self.network_facts(facts, scene.new.as_ref(), &orders.networks, key::network).await?;
+        facts = with_networks(facts, new.as_ref(), &orders.networks, key::network);
         if let Some(copy) = &orders.stand_in {
             facts = facts.with(key::STAND_IN, scene.stand_in_state(copy.image.as_str()));
-            let (made, networks) = (scene.stand_in.as_ref(), &orders.stand_in_networks);
-            facts = self.network_facts(facts, made, networks, key::stand_in_network).await?;
+            let networks = &orders.stand_in_networks;
+            facts = with_networks(facts, stand_in.as_ref(), networks, key::stand_in_network);
         }
-        self.protection_fact(facts, &orders).await
+        if let Some(standing) = protected {
+            facts = facts.with(key::PROTECTED, standing);
+        }
+        match &orders.gate {
+            Some(gate) => {
+                facts = with_networks(facts, new.as_ref(), &orders.swapped, key::network);
+                facts = with_places(facts, old.as_ref(), &orders.swapped, key::old_network, OLD);
+                let running = new.as_ref().filter(|new| is_running(new.expose()));
+                facts = with_places(facts, running, &orders.swapped, key::place, NEW);
+                self.warm_facts(run, gate, scene.new.as_ref(), new.as_ref(), facts).await
+            }
+            None => Ok(facts),
+        }
     }
 
-    /// Whether a container is on the networks that the engine takes one by one.
-    async fn network_facts(
+    async fn seen(&self, container: Option<&ContainerSummary>) -> Result<Option<Secret<Value>>> {
+        match container {
+            Some(container) => self.find(&container.id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What shows of a new container that warms up.
+    async fn warm_facts(
         &self,
-        mut facts: Facts,
-        container: Option<&ContainerSummary>,
-        wanted: &[String],
-        key: fn(&str) -> String,
+        run: &Run,
+        gate: &Gate,
+        summary: Option<&ContainerSummary>,
+        new: Option<&Secret<Value>>,
+        facts: Facts,
     ) -> Result<Facts> {
-        let (false, Some(container)) = (wanted.is_empty(), container) else { return Ok(facts) };
-        let inspected = self.find(&container.id).await?;
-        let joined = inspected.map(|found| scene::networks(found.expose())).unwrap_or_default();
-        for network in wanted {
-            let standing = if joined.contains(network) { "joined" } else { "apart" };
-            facts = facts.with(key(network), standing);
-        }
-        Ok(facts)
+        let network = ContainerName::warm_network(&run.id);
+        let exists = self.engine.inspect_network(&network).await?.is_some();
+        let facts = facts.with(key::WARM_NETWORK, if exists { "there" } else { "absent" });
+        let facts =
+            with_networks(facts, new, std::slice::from_ref(&network), |_| key::NEW_WARM.to_owned());
+        let warms = facts.get(key::NEW_WARM) == Some("joined");
+        // Users wait when the old one has left its place: then nothing is asked any more.
+        let in_place = facts
+            .iter()
+            .filter(|(key, _)| key.starts_with("old.network."))
+            .all(|(_, standing)| standing != "apart");
+        let standing = match (summary, new) {
+            (Some(summary), Some(new)) if warms && in_place => {
+                let ready = self.is_ready(&summary.id, new.expose(), &network, gate).await?;
+                if ready { "ready" } else { "cold" }
+            }
+            _ => "over",
+        };
+        Ok(facts.with(key::READY, standing))
     }
 
-    async fn protection_fact(&self, facts: Facts, orders: &Orders) -> Result<Facts> {
-        let Some((image, tag)) = &orders.protect else { return Ok(facts) };
+    /// The tag that protects the target image, if the plan sets one.
+    async fn protection(&self, orders: &Orders) -> Result<Option<&'static str>> {
+        let Some((image, tag)) = &orders.protect else { return Ok(None) };
         let found = self.engine.inspect_image(tag.as_str()).await?;
-        let standing = match found {
+        Ok(Some(match found {
             None => "absent",
             Some(found) if text(found.expose(), "/Id") == image.as_str() => "set",
             Some(_) => "moved",
-        };
-        Ok(facts.with(key::PROTECTED, standing))
+        }))
     }
+}
+
+/// How the old container's places are spelled: there, and not there.
+const OLD: [&str; 2] = ["joined", "apart"];
+/// How the new container's places are spelled.
+const NEW: [&str; 2] = ["taken", "free"];
+
+fn is_running(container: &Value) -> bool {
+    scene::is_up(text(container, "/State/Status"))
+}
+
+/// Whether a container has its places on networks, the primary one first, with its ports.
+fn with_places(
+    mut facts: Facts,
+    container: Option<&Secret<Value>>,
+    networks: &[String],
+    key: fn(&str) -> String,
+    [there, not_there]: [&'static str; 2],
+) -> Facts {
+    let joined = container.map(|found| scene::networks(found.expose())).unwrap_or_default();
+    let published = container
+        .is_none_or(|found| scene::is_published(found.expose()) || !is_running(found.expose()));
+    for (index, network) in networks.iter().enumerate() {
+        let standing = match joined.contains(network) {
+            false => not_there,
+            true if index == 0 && !published => "unpublished",
+            true => there,
+        };
+        facts = facts.with(key(network), standing);
+    }
+    facts
+}
+
+/// Whether a container is on networks. One that is not there is on none.
+fn with_networks(
+    mut facts: Facts,
+    container: Option<&Secret<Value>>,
+    wanted: &[String],
+    key: fn(&str) -> String,
+) -> Facts {
+    let joined = container.map(|found| scene::networks(found.expose())).unwrap_or_default();
+    for network in wanted {
+        let standing = if joined.contains(network) { "joined" } else { "apart" };
+        facts = facts.with(key(network), standing);
+    }
+    facts
 }

@@ -1,6 +1,7 @@
 //! Looks at a container before there is a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 use stillme_rollback_core::{Goal, Observation, Result, Target};
@@ -8,8 +9,11 @@ use stillme_rollback_core::{Goal, Observation, Result, Target};
 use super::{DockerExecutor, names};
 use crate::detail::{Detail, EngineDetail, text};
 use crate::engine::{ContainerFilter, ContainerSummary};
+use crate::health::accepts;
 use crate::images::protecting_tag;
+use crate::inspect;
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId, Role};
+use crate::scene;
 use crate::versions::{History, Wanted, history, resolve};
 
 impl DockerExecutor {
@@ -67,6 +71,8 @@ impl DockerExecutor {
             names: names(&all),
             protected: self.protected(name, images).await?,
             images: self.images(images).await?,
+            network_drivers: self.network_drivers(&container).await?,
+            reachable_ports: reachable_ports(&container).await,
             previous: history.previous,
             container,
             image,
@@ -76,6 +82,16 @@ impl DockerExecutor {
         observation.releases = history.releases;
         observation.detail = detail.into_secret();
         Ok(observation)
+    }
+
+    async fn network_drivers(&self, container: &Value) -> Result<BTreeMap<String, String>> {
+        let mut drivers = BTreeMap::new();
+        for name in scene::networks(container) {
+            if let Some(network) = self.engine.inspect_network(&name).await? {
+                drivers.insert(name, text(&network, "/Driver").to_owned());
+            }
+        }
+        Ok(drivers)
     }
 
     async fn images(&self, ids: &[ImageId]) -> Result<BTreeMap<String, Value>> {
@@ -123,6 +139,24 @@ impl DockerExecutor {
     ) -> Result<Option<stillme_rollback_core::Secret<Value>>> {
         self.engine.inspect_container(&ContainerRef::from(id)).await
     }
+}
+
+/// The TCP ports that a container publishes and that accept on its own address: only on this machine,
+/// and only where its networks can be reached from it.
+async fn reachable_ports(container: &Value) -> Vec<u16> {
+    let networks = container.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+    let address = networks
+        .into_iter()
+        .flatten()
+        .find_map(|(_, endpoint)| endpoint.get("IPAddress")?.as_str()?.parse::<IpAddr>().ok());
+    let Some(address) = address else { return Vec::new() };
+    let mut ports = Vec::new();
+    for port in inspect::published_tcp_ports(container) {
+        if accepts(SocketAddr::new(address, port)).await {
+            ports.push(port);
+        }
+    }
+    ports
 }
 
 /// What an unfinished run of this container left.

@@ -15,27 +15,20 @@ use crate::scene::Scene;
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl DockerExecutor {
-    /// The undo of stopping the old container: one request towards it running under its name.
-    ///
-    /// A stand-in needs two, its name and its start; the engine asks for an undo until it holds.
+    /// Starts the old container again, or what stands in for it.
     pub(super) async fn bring_back(&self, context: &StepContext, orders: &Orders) -> Result<()> {
         let engine = self.engine.limited(context.time_left);
-        let (old, name) = (&orders.subject.old, &orders.subject.name);
+        let old = &orders.subject.old;
         if orders.stand_in.is_none() {
             return engine.start_container(old).await.map(drop);
         }
         self.until_gone(old).await?;
         let (scene, _) = self.scene(&context.run, orders).await?;
-        let stand_in = scene.old.ok_or_else(missing)?;
-        if stand_in.name.as_ref() == Some(name) {
-            engine.start_container(&stand_in.id).await.map(drop)
-        } else {
-            engine.rename_container(&stand_in.id, name).await.map(drop)
-        }
+        engine.start_container(&id(&scene)?).await.map(drop)
     }
 
-    /// Until the engine has deleted what was stopped: it still has the name until then. The step's
-    /// deadline ends the wait.
+    /// Until the engine has deleted what was stopped: it has the name, the addresses and the ports
+    /// until then. The step's deadline ends the wait.
     async fn until_gone(&self, old: &ContainerId) -> Result<()> {
         while self.find(old).await?.is_some() {
             sleep(PAUSE).await;

@@ -25,6 +25,11 @@ pub(super) enum Seen {
     Silent,
 }
 
+/// Whether somebody takes a connection and keeps it.
+pub(crate) async fn accepts(address: SocketAddr) -> bool {
+    look_at(address).await == Seen::Accepts
+}
+
 pub(super) async fn look_at(address: SocketAddr) -> Seen {
     let mut stream = match timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,

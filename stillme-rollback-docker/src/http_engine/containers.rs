@@ -244,44 +244,13 @@ pub(super) async fn stats(client: &Client, id: &ContainerId) -> Result<Value> {
     client.call(&call).await?.json(&call)
 }
 
-pub(super) async fn connect_network(
-    client: &Client,
-    network: &str,
-    id: &ContainerId,
-    endpoint: &Value,
-) -> Result<Changed> {
-    let call = Call::posting(
-        "connect container to network",
-        format!("/networks/{}/connect", segment(network)),
-    )
-    .about("network", network)
-    .json(&json!({ "Container": id.as_str(), "EndpointConfig": endpoint }));
-    match client.call(&call).await {
-        Ok(_) => Ok(Changed::Yes),
-        // "Already connected" is a 403, and a 409 in newer engines.
-        Err(error) if matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Conflict) => {
-            already_if(client, id, error, |found| is_connected(found, network)).await
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether an inspected container has an endpoint in a network, which is named or given by its id.
-fn is_connected(container: &Value, network: &str) -> bool {
-    let networks = container["NetworkSettings"]["Networks"].as_object();
-    networks
-        .into_iter()
-        .flatten()
-        .any(|(name, endpoint)| name == network || endpoint["NetworkID"] == network)
-}
-
 fn changed(answer: &Answer) -> Changed {
     if answer.is_unchanged() { Changed::Already } else { Changed::Yes }
 }
 
 /// After a refusal: it is none if the container is as it was to be. If that can't be told, the
 /// refusal stands.
-async fn already_if(
+pub(super) async fn already_if(
     client: &Client,
     id: &ContainerId,
     refusal: Error,
@@ -308,14 +277,5 @@ mod tests {
             &["short-secret-and-longer", "short-secret", "a-label"]
         );
         assert!(settings(&json!({"Env": null})).expose().is_empty());
-    }
-
-    #[test]
-    fn a_network_is_known_by_name_and_by_id() {
-        let container = json!({"NetworkSettings": {"Networks": {"front": {"NetworkID": "n1"}}}});
-        assert!(is_connected(&container, "front"));
-        assert!(is_connected(&container, "n1"));
-        assert!(!is_connected(&container, "back"));
-        assert!(!is_connected(&json!({}), "front"));
     }
 }

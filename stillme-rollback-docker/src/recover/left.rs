@@ -11,7 +11,7 @@ use crate::inspect::{self, State};
 use crate::names::{
     ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, LABEL_STANDS_FOR, Role,
 };
-use crate::{create_first, scene};
+use crate::{recipe, scene};
 
 /// The containers that a run left, and who has the service's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ impl Seen {
             image_name: text(container, "/Config/Image").to_owned(),
             standing: standing(container),
             policy: container.pointer("/HostConfig/RestartPolicy").cloned().unwrap_or_default(),
-            grace: create_first::grace(container),
+            grace: recipe::grace(container),
             run: label(LABEL_RUN),
             from: label(LABEL_FROM).and_then(|id| ContainerId::new(id).ok()),
             stands_in: label(LABEL_STANDS_FOR).is_some(),

@@ -251,7 +251,7 @@ fn is(key: &str, value: &str) -> Condition {
 }
 
 fn word_of(policy: &Value) -> String {
-    crate::create_first::restart_option(policy)
+    crate::recipe::restart_option(policy)
 }
 
 /// The policy of a container that its engine starts by no means.

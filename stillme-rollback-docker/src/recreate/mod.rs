@@ -82,6 +82,9 @@ pub struct Recreated {
     /// The networks that are connected after the create and before the start, each its own
     /// request, in this order: engines below API 1.44 take one endpoint in a create.
     pub connects: Vec<Connect>,
+    /// All networks of the container, the primary one first: what a running one is connected to
+    /// when it takes the other's place.
+    pub endpoints: Vec<Connect>,
     /// The anonymous volumes that the new container takes over by name.
     pub carried: Vec<CarriedVolume>,
     /// `--rm`: stopping the old container deletes it and its anonymous volumes at once, so nothing
@@ -93,7 +96,8 @@ pub struct Recreated {
     pub remarks: Vec<Note>,
 }
 
-/// One network that is connected after the create: `POST /networks/{network}/connect`.
+/// One network to connect to: `POST /networks/{network}/connect`.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Connect {
     /// The network's name.
@@ -166,6 +170,7 @@ pub fn recreate(source: &Source, replacement: &Replacement) -> Result<Recreated>
     Ok(Recreated {
         body: Secret::new(Value::Object(user)),
         connects: networks.afterwards,
+        endpoints: networks.all,
         carried,
         auto_remove,
         undecided,

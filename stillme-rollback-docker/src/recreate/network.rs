@@ -38,12 +38,15 @@ pub(super) struct Networks {
     pub(super) at_create: Object,
     /// What is connected after it.
     pub(super) afterwards: Vec<Connect>,
+    /// All of them, the primary one first.
+    pub(super) all: Vec<Connect>,
 }
 
 /// The endpoints of the source, the primary network first: that of `NetworkMode`, whose address is
 /// the container's own.
 pub(super) fn endpoints(source: &Source, mac: Option<&str>, remarks: &mut Vec<Note>) -> Networks {
-    let mut networks = Networks { at_create: Object::new(), afterwards: Vec::new() };
+    let mut networks =
+        Networks { at_create: Object::new(), afterwards: Vec::new(), all: Vec::new() };
     let mode = source.network_mode();
     if matches!(mode, "host" | "none") || mode.starts_with("container:") {
         return networks;
@@ -58,13 +61,15 @@ pub(super) fn endpoints(source: &Source, mac: Option<&str>, remarks: &mut Vec<No
         if let Some(mac) = mac.filter(|_| index == 0) {
             config.insert("MacAddress".to_owned(), Value::from(mac));
         }
+        let connect = Connect {
+            network: (*name).clone(),
+            endpoint: Secret::new(Value::Object(config.clone())),
+        };
+        networks.all.push(connect.clone());
         if index == 0 || source.engine.api >= MANY_ENDPOINTS {
             networks.at_create.insert((*name).clone(), Value::Object(config));
         } else {
-            networks.afterwards.push(Connect {
-                network: (*name).clone(),
-                endpoint: Secret::new(Value::Object(config)),
-            });
+            networks.afterwards.push(connect);
         }
     }
     leave_to_the_engine(&mut networks.at_create, mode);

@@ -10,10 +10,10 @@ use stillme_rollback_core::{
     Check, Error, ErrorKind, ExecOutput, ImageRef, Outcome, Result, Run, Secret, Verdict, Verifier,
 };
 
-use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
+use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
-    ImageSummary, NewContainer, PathChange,
+    ImageSummary, NewContainer, NewNetwork, PathChange,
 };
 use crate::names::{ContainerId, ContainerName, ContainerRef, ImageId};
 
@@ -134,12 +134,15 @@ impl Engine for ModelEngine {
 
     async fn exec(
         &self,
-        _id: &ContainerId,
+        id: &ContainerId,
         _command: &[String],
         _limit: Duration,
         _bytes: usize,
     ) -> Result<ExecOutput> {
-        Ok(ExecOutput::new(0, Vec::new()))
+        let model = self.0.model();
+        let container = model.containers.get(id.as_str());
+        let fails = container.is_none_or(|c| model.unready.iter().any(|image| **image == *c.image));
+        Ok(ExecOutput::new(i64::from(fails), Vec::new()))
     }
 
     async fn stats(&self, _id: &ContainerId) -> Result<Value> {
@@ -177,11 +180,28 @@ impl Engine for ModelEngine {
 
     async fn connect_network(
         &self,
-        _network: &str,
-        _id: &ContainerId,
+        network: &str,
+        id: &ContainerId,
         _endpoint: &Value,
     ) -> Result<Changed> {
-        Err(Error::new(ErrorKind::Unsupported, "call engine", "the model has one network"))
+        self.change(DockerCall::Connect(network.to_owned(), id.clone()))
+    }
+
+    async fn disconnect_network(&self, network: &str, id: &ContainerId) -> Result<Changed> {
+        self.change(DockerCall::Disconnect(network.to_owned(), id.clone()))
+    }
+
+    async fn inspect_network(&self, network: &str) -> Result<Option<Value>> {
+        let found = self.json(DockerCall::InspectNetwork(network.to_owned()))?;
+        Ok(found.map(|network| network.expose().clone()))
+    }
+
+    async fn create_network(&self, network: &NewNetwork) -> Result<Changed> {
+        self.change(DockerCall::CreateNetwork(network.name.clone()))
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<Changed> {
+        self.change(DockerCall::RemoveNetwork(network.to_owned()))
     }
 }
 
@@ -202,8 +222,9 @@ impl Verifier for ModelVerifier {
         let DockerReply::Containers(containers) = self.0.call(DockerCall::List)? else {
             return Err(Error::new(ErrorKind::Corrupt, "verify", "no list came"));
         };
-        let sick = self.0.model().sick;
-        let serving = containers.values().find(|c| c.state == ModelState::Running);
+        let mut model = self.0.model();
+        model.containers = containers;
+        let (sick, serving) = (&model.sick, model.serving());
         let (outcome, evidence) = match serving {
             None => (Outcome::Fail, "nothing runs"),
             Some(container) if sick.iter().any(|image| **image == *container.image) => {

@@ -1,6 +1,6 @@
 //! Containers, images and tags, with the rules of an engine that a rollback depends on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -26,6 +26,11 @@ pub struct ModelContainer {
     pub config: Settings,
     /// Its `HostConfig`.
     pub host: Settings,
+    /// The networks that it is on.
+    pub networks: Arc<BTreeSet<String>>,
+    /// Whether the port is its own. An engine that has published it once keeps it so for as long as
+    /// the container is on any network, also on one without a way out.
+    pub has_port: bool,
 }
 
 /// JSON that is seldom changed and often copied: copies share it, and it is hashed once.
@@ -104,7 +109,8 @@ impl ModelState {
     }
 }
 
-/// An engine's state. One port: only one container can run.
+/// An engine's state. One port, which every container publishes while it runs on a network with a way
+/// out: only one can.
 ///
 /// Copies share what they have in common until it is changed: a crash matrix makes millions of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -118,6 +124,10 @@ pub struct DockerModel {
     pub sick: Vec<String>,
     /// Images that exit as soon as they are started.
     pub broken: Vec<String>,
+    /// Images whose own health check fails.
+    pub unready: Vec<String>,
+    /// The networks by name, and whether there is a way out of them.
+    pub networks: Arc<BTreeMap<String, bool>>,
     last_id: u8,
 }
 
@@ -133,13 +143,42 @@ impl DockerModel {
         let mut model = Self::default();
         let tags = [(format!("{service}:v1"), image_id(1)), (format!("{service}:v2"), image_id(2))];
         model.tags = Arc::new(BTreeMap::from(tags));
+        model.networks = Arc::new(BTreeMap::from([("bridge".to_owned(), true)]));
         let config = json!({"Image": format!("{service}:v2"), "Env": ["A=1"], "Labels": {}});
-        let host = json!({"NetworkMode": "default", "RestartPolicy": {"Name": "unless-stopped"}});
+        let binding = json!([{"HostIp": "127.0.0.1", "HostPort": "80"}]);
+        let host = json!({
+            "NetworkMode": "default",
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "PortBindings": {"80/tcp": binding},
+        });
         let id = model.add(service, image_id(2), config, host);
         if let Some(container) = Arc::make_mut(&mut model.containers).get_mut(&id) {
             container.state = ModelState::Running;
+            container.has_port = true;
         }
         model
+    }
+
+    /// The same engine, but that the container is on these networks, the primary one first.
+    #[must_use]
+    pub fn with_networks(mut self, names: &[&str]) -> Self {
+        let all: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Arc::make_mut(&mut self.networks).extend(all.iter().map(|name| (name.clone(), true)));
+        for container in self.containers_mut().values_mut() {
+            container.host = container.host.with("NetworkMode", json!(names.first()));
+            container.networks = Arc::new(all.clone());
+        }
+        self
+    }
+
+    /// The same engine, but that the container has a health check.
+    #[must_use]
+    pub fn with_healthcheck(mut self) -> Self {
+        for container in self.containers_mut().values_mut() {
+            let check = json!({"Test": ["CMD", "/check"]});
+            container.config = container.config.with("Healthcheck", check);
+        }
+        self
     }
 
     /// The same engine, but that the container was started with `--rm`.
@@ -165,6 +204,7 @@ impl DockerModel {
     /// Adds a container and gives its id.
     pub fn add(&mut self, name: &str, image: Arc<str>, config: Value, host: Value) -> Arc<str> {
         self.last_id += 1;
+        let networks = Arc::new(networks_at_create(&config, &host));
         let id: Arc<str> = format!("{:02x}", self.last_id).repeat(32).into();
         let container = ModelContainer {
             name: name.to_owned(),
@@ -172,6 +212,8 @@ impl DockerModel {
             state: ModelState::Created,
             config: Settings::new(config),
             host: Settings::new(host),
+            networks,
+            has_port: false,
         };
         Arc::make_mut(&mut self.containers).insert(Arc::clone(&id), container);
         id
@@ -206,22 +248,75 @@ impl DockerModel {
         Ok(DockerReply::Created(id))
     }
 
-    fn start(&mut self, id: &ContainerId) -> Result<DockerReply> {
-        let busy = self.containers.iter().any(|(other, container)| {
-            &**other != id.as_str() && container.state == ModelState::Running
-        });
-        let broken = self.broken.clone();
+    fn has_way_out(&self, container: &ModelContainer) -> bool {
+        container.networks.iter().any(|name| self.networks.get(name) == Some(&true))
+    }
+
+    /// The container that serves: the one with the port.
+    pub fn serving(&self) -> Option<&ModelContainer> {
+        self.containers.values().find(|container| container.has_port)
+    }
+
+    fn refuse_busy(&self, id: &ContainerId) -> Result<()> {
+        let busy = self
+            .containers
+            .iter()
+            .any(|(other, container)| &**other != id.as_str() && container.has_port);
+        if busy {
+            let message = "port is already allocated";
+            return Err(Error::new(ErrorKind::Internal, "call engine", message));
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, network: &str, id: &ContainerId) -> Result<DockerReply> {
+        let Some(way_out) = self.networks.get(network).copied() else {
+            return Err(Error::new(ErrorKind::NotFound, "call engine", "no such network"));
+        };
         let container = self.get(id)?;
+        if container.networks.contains(network) {
+            return Ok(DockerReply::Already);
+        }
+        // On it even if its port is refused, as seen on engine 20.10.
+        Arc::make_mut(&mut container.networks).insert(network.to_owned());
+        if way_out && container.state == ModelState::Running && !container.has_port {
+            self.refuse_busy(id)?;
+            self.get(id)?.has_port = true;
+        }
+        Ok(DockerReply::Done)
+    }
+
+    fn disconnect(&mut self, network: &str, id: &ContainerId) -> Result<DockerReply> {
+        let container = self.get(id)?;
+        let was_on = Arc::make_mut(&mut container.networks).remove(network);
+        container.has_port &= !container.networks.is_empty();
+        Ok(if was_on { DockerReply::Done } else { DockerReply::Already })
+    }
+
+    fn remove_network(&mut self, network: &str) -> Result<DockerReply> {
+        let used = self.containers.values().any(|container| {
+            container.state == ModelState::Running && container.networks.contains(network)
+        });
+        if used {
+            let message = "the network has active endpoints";
+            return Err(Error::new(ErrorKind::Rejected, "call engine", message));
+        }
+        let was_there = Arc::make_mut(&mut self.networks).remove(network).is_some();
+        Ok(if was_there { DockerReply::Done } else { DockerReply::Already })
+    }
+
+    fn start(&mut self, id: &ContainerId) -> Result<DockerReply> {
+        let broken = self.broken.clone();
+        let container = self.get(id)?.clone();
         if container.state == ModelState::Running {
             return Ok(DockerReply::Already);
         }
-        if busy {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "call engine",
-                "port is already allocated",
-            ));
+        let has_port = self.has_way_out(&container);
+        if has_port {
+            self.refuse_busy(id)?;
         }
+        let container = self.get(id)?;
+        container.has_port = has_port;
         let exits = broken.iter().any(|image| **image == *container.image);
         container.state = ModelState::Running;
         if exits {
@@ -243,6 +338,7 @@ impl DockerModel {
     fn end(&mut self, id: &ContainerId) -> Result<()> {
         let container = self.get(id)?;
         container.state = ModelState::Exited;
+        container.has_port = false;
         if container.host["AutoRemove"] == json!(true) {
             Arc::make_mut(&mut self.containers).remove(id.as_str());
         }
@@ -257,6 +353,21 @@ impl DockerModel {
         Arc::make_mut(&mut self.containers).remove(id.as_str());
         Ok(DockerReply::Done)
     }
+}
+
+/// The networks that a create puts a container on.
+fn networks_at_create(config: &Value, host: &Value) -> BTreeSet<String> {
+    let endpoints = config.pointer("/NetworkingConfig/EndpointsConfig").and_then(Value::as_object);
+    let named: BTreeSet<String> =
+        endpoints.into_iter().flat_map(|endpoints| endpoints.keys().cloned()).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let mode = match host["NetworkMode"].as_str() {
+        None | Some("" | "default") => "bridge",
+        Some(mode) => mode,
+    };
+    BTreeSet::from([mode.to_owned()])
 }
 
 /// A call, as data.
@@ -285,6 +396,16 @@ pub enum DockerCall {
     Tag(ImageId, String),
     /// `DELETE /images/{tag}`.
     Untag(String),
+    /// `GET /networks/{name}`.
+    InspectNetwork(String),
+    /// `POST /networks/create`, of one without a way out.
+    CreateNetwork(String),
+    /// `DELETE /networks/{name}`.
+    RemoveNetwork(String),
+    /// `POST /networks/{name}/connect`.
+    Connect(String, ContainerId),
+    /// `POST /networks/{name}/disconnect`.
+    Disconnect(String, ContainerId),
 }
 
 /// The reply to a call.
@@ -308,7 +429,13 @@ impl Model for DockerModel {
     type Reply = DockerReply;
 
     fn is_write(call: &DockerCall) -> bool {
-        !matches!(call, DockerCall::List | DockerCall::Inspect(_) | DockerCall::InspectImage(_))
+        !matches!(
+            call,
+            DockerCall::List
+                | DockerCall::Inspect(_)
+                | DockerCall::InspectImage(_)
+                | DockerCall::InspectNetwork(_)
+        )
     }
 
     fn perform(&mut self, call: &DockerCall) -> Result<DockerReply> {
@@ -318,6 +445,22 @@ impl Model for DockerModel {
             DockerCall::InspectImage(which) => {
                 return Ok(DockerReply::Json(self.inspect_image(which)));
             }
+            DockerCall::InspectNetwork(name) => {
+                let network = self
+                    .networks
+                    .get(name)
+                    .map(|way_out| json!({"Name": name, "Driver": "bridge", "Internal": !way_out}));
+                return Ok(DockerReply::Json(network));
+            }
+            DockerCall::CreateNetwork(name) => {
+                if self.networks.contains_key(name) {
+                    return Ok(DockerReply::Already);
+                }
+                Arc::make_mut(&mut self.networks).insert(name.clone(), false);
+            }
+            DockerCall::RemoveNetwork(name) => return self.remove_network(name),
+            DockerCall::Connect(network, id) => return self.connect(network, id),
+            DockerCall::Disconnect(network, id) => return self.disconnect(network, id),
             DockerCall::Create(name, body) => return self.create(name, body),
             DockerCall::Start(id) => return self.start(id),
             DockerCall::Stop(id) => return self.stop(id),
@@ -348,11 +491,15 @@ impl Model for DockerModel {
             .values()
             .map(|c| {
                 let restart = &c.host["RestartPolicy"]["Name"];
-                format!("{} {} {} {restart}", c.name, c.image, c.state.as_str())
+                let networks: Vec<_> = c.networks.iter().map(String::as_str).collect();
+                let on = networks.join(",");
+                let port = if c.has_port { "with the port" } else { "" };
+                format!("{} {} {} {restart} {on} {port}", c.name, c.image, c.state.as_str())
             })
             .collect();
         lines.sort();
         lines.extend(self.tags.iter().map(|(tag, id)| format!("{tag} {id}")));
+        lines.extend(self.networks.keys().map(|name| format!("network {name}")));
         lines.join("\n")
     }
 }
@@ -361,15 +508,20 @@ impl DockerModel {
     fn inspect(&self, which: &str) -> Option<Value> {
         let (id, container) =
             self.containers.iter().find(|(id, c)| &***id == which || c.name == which)?;
+        let networks: BTreeMap<_, _> =
+            container.networks.iter().map(|name| (name.as_str(), json!({}))).collect();
+        let running = container.state == ModelState::Running;
+        let binding = json!([{"HostIp": "127.0.0.1", "HostPort": "80"}]);
+        let ports = if container.has_port { json!({"80/tcp": binding}) } else { json!({}) };
         Some(json!({
             "Id": &**id,
             "Name": format!("/{}", container.name),
             "Image": &*container.image,
             "Config": &*container.config,
             "HostConfig": &*container.host,
-            "State": {"Status": container.state.as_str(), "ExitCode": 0},
+            "State": {"Status": container.state.as_str(), "Running": running, "ExitCode": 0},
             "Mounts": [],
-            "NetworkSettings": {"Networks": {"bridge": {}}},
+            "NetworkSettings": {"Networks": networks, "Ports": ports},
         }))
     }
 

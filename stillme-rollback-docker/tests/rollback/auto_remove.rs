@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use stillme_rollback_core::EndState;
+use stillme_rollback_docker::CreateFirst;
 
 use crate::real::{Testbed, testbed};
-use crate::stage::Stage;
+use crate::stage::{Stage, key};
 
 /// `web` with `--rm` on two networks, with an anonymous volume.
 async fn stage(bed: Testbed) -> Stage {
@@ -21,15 +22,8 @@ async fn stage(bed: Testbed) -> Stage {
     let mut stage = Stage::new(bed, settings).await;
     let endpoint = json!({"Aliases": ["web-admin"]});
     stage.engine.connect_network(&back, &stage.old, &endpoint).await.unwrap();
-    stage.allow_auto_remove = true;
+    stage.strategy = Box::new(CreateFirst::new(key()).allow_auto_remove());
     stage
-}
-
-impl Stage {
-    async fn by_name(&self) -> Value {
-        let found = self.engine.inspect_container(&(&self.name).into()).await.unwrap().unwrap();
-        found.expose().clone()
-    }
 }
 
 fn volume(container: &Value) -> &str {

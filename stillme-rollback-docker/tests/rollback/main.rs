@@ -12,4 +12,5 @@ mod ends;
 mod refusals;
 mod settings;
 mod stage;
+mod warm_swap;
 mod world;

@@ -14,7 +14,7 @@ use stillme_rollback_core::journal::MemoryJournal;
 use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{
-    CheckSpec, HashKey, Plan, PlanRefusal, Request, Result, Strategy as _, Verdict, Verifier,
+    CheckSpec, HashKey, Plan, PlanRefusal, Request, Result, Strategy, Verdict, Verifier,
 };
 use stillme_rollback_docker::http::{Client, Limits};
 use stillme_rollback_docker::{
@@ -33,10 +33,10 @@ pub(crate) struct Stage {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) executor: Arc<DockerExecutor>,
     pub(crate) journal: MemoryJournal,
-    pub(crate) allow_auto_remove: bool,
+    pub(crate) strategy: Box<dyn Strategy>,
 }
 
-fn key() -> HashKey {
+pub(crate) fn key() -> HashKey {
     HashKey::from_bytes([9; 32])
 }
 
@@ -60,7 +60,8 @@ impl Stage {
         let engine: Arc<dyn Engine> = Arc::new(bed.engine.clone());
         let executor = Arc::new(DockerExecutor::new(Arc::clone(&engine), key()));
         let journal = MemoryJournal::new();
-        Self { bed, name, port, old, engine, executor, journal, allow_auto_remove: false }
+        let strategy = Box::new(CreateFirst::new(key()));
+        Self { bed, name, port, old, engine, executor, journal, strategy }
     }
 
     pub(crate) async fn plan(&self, to: &str) -> Plan {
@@ -72,9 +73,7 @@ impl Stage {
         let (observation, goal) = self.executor.observe_for(&target, &to.parse()?).await?;
         let mut request = Request::new(goal);
         request.deadline = Duration::from_secs(40);
-        let strategy = CreateFirst::new(key());
-        let strategy = if self.allow_auto_remove { strategy.allow_auto_remove() } else { strategy };
-        strategy.plan(&observation, &request)
+        self.strategy.plan(&observation, &request)
     }
 
     pub(crate) fn rollback(&self, plan: &Plan) -> Rollback {
@@ -130,6 +129,29 @@ impl Stage {
 
     pub(crate) async fn run(&self, plan: Plan) -> Report {
         self.rollback(&plan).run(plan).await.unwrap()
+    }
+
+    /// Until its published port answers, for at most 20 s.
+    pub(crate) async fn until_answering(&self) {
+        let waiting = async {
+            while TcpStream::connect(("127.0.0.1", self.port))
+                .and_then(|mut stream| {
+                    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+                    write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+                    stream.read_exact(&mut [0])
+                })
+                .is_err()
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+    }
+
+    /// The container that has the service's name.
+    pub(crate) async fn by_name(&self) -> Value {
+        let found = self.engine.inspect_container(&(&self.name).into()).await.unwrap().unwrap();
+        found.expose().clone()
     }
 
     /// What the service says of its version, through its published port.

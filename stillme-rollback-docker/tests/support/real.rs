@@ -158,6 +158,26 @@ impl Testbed {
         name
     }
 
+    /// A network with a subnet of its own: its name, and the first three numbers of its addresses.
+    pub(crate) async fn subnet(&self, name: &str) -> (String, String) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{name}", self.prefix);
+        // Others on this engine may have taken one: then it is the next one.
+        for _ in 0..50 {
+            let n = std::process::id() + 53 * NEXT.fetch_add(1, Ordering::Relaxed);
+            let net = format!("10.{}.{}", 200 + n / 250 % 50, n % 250);
+            let body = json!({
+                "Name": name, "CheckDuplicate": true, "Labels": {LABEL: self.prefix},
+                "IPAM": {"Config": [{"Subnet": format!("{net}.0/24")}]},
+            });
+            let call = Call::posting("create network", "/networks/create").json(&body);
+            if self.engine.client().call(&call).await.is_ok() {
+                return (name, net);
+            }
+        }
+        panic!("no subnet is free");
+    }
+
     /// Waits until a container is as it should be, for at most 20 s.
     pub(crate) async fn until(
         &self,

@@ -27,6 +27,10 @@ pub(crate) struct Docker {
     #[arg(long)]
     pub(crate) allow_auto_remove: bool,
 
+    /// Warm swap also where both versions can write to the same files
+    #[arg(long)]
+    pub(crate) allow_shared_writes: bool,
+
     #[command(flatten)]
     pub(crate) rollback: Rollback,
 }

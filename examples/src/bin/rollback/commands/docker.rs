@@ -1,10 +1,10 @@
 //! `rollback docker`: a container back to another version.
 
-use stillme_rollback_core::{HashKey, Plan, PlanRefusal, Result, Strategy as _, Target};
+use stillme_rollback_core::{HashKey, Plan, PlanRefusal, Result, Strategy, Target};
 use stillme_rollback_docker::versions::Wanted;
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
+use stillme_rollback_docker::{Auto, ContainerName, CreateFirst, DockerExecutor, WarmSwap};
 
-use crate::cli::{self, Strategy};
+use crate::cli;
 use crate::exit::{Outcome, read};
 use crate::flow::{self, Job, Prepared, Terms};
 use crate::io::{Io, Surroundings};
@@ -16,21 +16,42 @@ use crate::state_dir::StateDir;
 pub(crate) async fn run(arguments: &cli::Docker, io: &mut Io, around: &Surroundings) -> Outcome {
     let name = read(ContainerName::new(arguments.name.as_str()))?;
     let to = read(arguments.to.parse())?;
-    let strategy = strategy(arguments);
-    let job = TakeBack { name, to, strategy };
-    flow::run(&job, &arguments.rollback, io, around).await
+    let choice = Choice {
+        strategy: arguments.strategy,
+        auto_remove: arguments.allow_auto_remove,
+        shared_writes: arguments.allow_shared_writes,
+    };
+    flow::run(&TakeBack { name, to, choice }, &arguments.rollback, io, around).await
 }
 
 struct TakeBack {
     name: ContainerName,
     to: Wanted,
-    strategy: fn(HashKey) -> CreateFirst,
+    choice: Choice,
 }
 
-fn strategy(arguments: &cli::Docker) -> fn(HashKey) -> CreateFirst {
-    match (arguments.strategy, arguments.allow_auto_remove) {
-        (Strategy::CreateFirst, false) => CreateFirst::new,
-        (Strategy::CreateFirst, true) => |key| CreateFirst::new(key).allow_auto_remove(),
+/// How to switch, and what is allowed for it.
+struct Choice {
+    strategy: cli::Strategy,
+    auto_remove: bool,
+    shared_writes: bool,
+}
+
+impl Choice {
+    fn strategy(&self, key: &HashKey) -> Box<dyn Strategy> {
+        let mut create_first = CreateFirst::new(key.clone());
+        if self.auto_remove {
+            create_first = create_first.allow_auto_remove();
+        }
+        let mut warm_swap = WarmSwap::new(key.clone());
+        if self.shared_writes {
+            warm_swap = warm_swap.allow_shared_writes();
+        }
+        match self.strategy {
+            cli::Strategy::CreateFirst => Box::new(create_first),
+            cli::Strategy::WarmSwap => Box::new(warm_swap),
+            cli::Strategy::Auto => Box::new(Auto::new(warm_swap, create_first)),
+        }
     }
 }
 
@@ -56,6 +77,6 @@ impl TakeBack {
     ) -> Result<Plan, PlanRefusal> {
         let (observation, goal) = executor.observe_for(target, &self.to).await?;
         let request = terms.request(goal);
-        (self.strategy)(key).plan(&observation, &request)
+        self.choice.strategy(&key).plan(&observation, &request)
     }
 }

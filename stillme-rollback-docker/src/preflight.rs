@@ -8,7 +8,7 @@ use crate::images::LocalImage;
 use crate::names::{ContainerName, Role};
 
 /// Whether the container is one that can be taken back, and the image one that runs here.
-pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Result<()> {
+pub(crate) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Result<()> {
     if name.role() != Role::Service {
         return Err(refused("it is the temporary name of a run, not of a service")
             .with_context("container", name.as_str())
@@ -35,7 +35,7 @@ pub(super) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Res
 }
 
 /// The refusal of a container whose stop deletes it.
-pub(super) fn auto_remove(name: &ContainerName) -> Error {
+pub(crate) fn auto_remove(name: &ContainerName) -> Error {
     refused("it was started with `--rm`: stopping it deletes it, so there would be no way back")
         .with_context("container", name.as_str())
         .with_hint(

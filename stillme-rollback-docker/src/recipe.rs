@@ -1,0 +1,245 @@
+//! The steps that the plans of a container are made of, from what was observed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stillme_rollback_core::{Condition, HashKey, Phase, Result, Step, StepId, StepKind, Undo};
+
+use crate::action::Verb;
+use crate::detail::text;
+use crate::groundwork::Groundwork;
+use crate::images::protecting_tag;
+use crate::scene::{self, key};
+
+/// The engine's own grace period when a container does not set one.
+const DEFAULT_GRACE: u64 = 10;
+
+/// How long the new container gets to stop when it is taken back. It failed its verdict: what it
+/// still has to do is worth less than the service.
+const GRACE_OF_FAILED: u64 = 3;
+
+/// What the steps are made of.
+pub(crate) struct Recipe<'a> {
+    pub(crate) ground: &'a Groundwork,
+    pub(crate) deadline: Duration,
+    spec: String,
+}
+
+impl<'a> Recipe<'a> {
+    /// The steps on this ground.
+    pub(crate) fn of(ground: &'a Groundwork, key: &HashKey, deadline: Duration) -> Self {
+        Self { ground, deadline, spec: ground.recreated.spec_hash(key) }
+    }
+
+    /// What must hold before the first step.
+    pub(crate) fn starts(&self) -> Condition {
+        let restart = scene::restart_fact(self.container());
+        is(key::NAME, "old").is(key::NEW, "absent").is(key::OLD_RESTART, restart)
+    }
+
+    fn container(&self) -> &Value {
+        &self.ground.detail.container
+    }
+
+    pub(crate) fn step(
+        &self,
+        id: &str,
+        phase: Phase,
+        title: impl Into<String>,
+        verb: &Verb,
+    ) -> Result<Step> {
+        Ok(Step::apply(StepId::new(id)?, phase, StepKind::Observable, title, verb.action()))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.ground.subject.name.as_str()
+    }
+
+    /// `web (3f2a…)`: by its name for people, by its id for certainty.
+    pub(crate) fn old(&self) -> String {
+        format!("{} ({})", self.name(), self.ground.subject.old.short())
+    }
+
+    pub(crate) fn waiting(&self) -> String {
+        format!("{}.rbn-{{run8}}", self.name())
+    }
+
+    /// The name that the old container is kept under.
+    pub(crate) fn aside(&self) -> String {
+        format!("{}.rbo-{{run8}}", self.name())
+    }
+
+    pub(crate) fn protect(&self) -> Result<Option<Step>> {
+        let (image, known) = (&self.ground.image, &self.ground.detail.protected);
+        let tag = protecting_tag(image, &self.ground.subject.name)?;
+        if known.get(tag.as_str()).is_some_and(|id| id == image.as_str()) {
+            return Ok(None);
+        }
+        let title = format!("tag image {} as {tag}, so that no prune takes it", image.short());
+        let verb = Verb::Protect { image: image.clone(), tag: tag.clone() };
+        let step = self
+            .step("protect-image", Phase::Prepare, title, &verb)?
+            .expects(Condition::new().is_any(key::PROTECTED, ["absent", "moved"]))
+            .makes(is(key::PROTECTED, "set"))
+            .undo(Undo::Restores(Condition::new().is_any(key::PROTECTED, ["absent", "moved"])))
+            .by_hand(
+                format!("docker tag {} {tag}", image.short()),
+                Some(format!("docker rmi --no-prune {tag}")),
+            );
+        Ok(Some(step))
+    }
+
+    pub(crate) fn create(&self) -> Result<Step> {
+        let verb = Verb::Create {
+            subject: self.ground.subject.clone(),
+            image: self.ground.image.clone(),
+            image_ref: self.ground.image_ref.as_str().to_owned(),
+            spec: self.spec.clone(),
+        };
+        let title = format!(
+            "create the new container from {} ({})",
+            self.ground.image_ref,
+            self.ground.image.short()
+        );
+        let undo = is(key::NEW, "absent").is(key::STRAYS, "none");
+        let step = self
+            .step("create-new", Phase::Prepare, title, &verb)?
+            .expects(is(key::NEW, "absent"))
+            .makes(is(key::NEW, "created"))
+            .undo(Undo::Restores(undo))
+            .with_deadline(Duration::from_secs(60))
+            .by_hand("rollback resume {run}", Some(format!("docker rm {}", self.waiting())));
+        Ok(step)
+    }
+
+    /// So that no restart of the engine brings the old one back beside the new one.
+    pub(crate) fn hold(&self) -> Result<Option<Step>> {
+        if scene::restart_fact(self.container()) == "held" {
+            return Ok(None);
+        }
+        let policy = self.container().pointer("/HostConfig/RestartPolicy").cloned();
+        let policy = policy.unwrap_or_else(|| json!({"Name": "no"}));
+        let back = restart_option(&policy);
+        let title = format!("let the engine not restart {} by itself", self.old());
+        let step = self
+            .step("hold-old", Phase::Switch, title, &Verb::Hold { policy })?
+            .expects(is(key::OLD_RESTART, "kept"))
+            .makes(is(key::OLD_RESTART, "held"))
+            .undo(Undo::Restores(is(key::OLD_RESTART, "kept")))
+            .by_hand(
+                format!("docker update --restart=no {}", self.ground.subject.old.short()),
+                Some(format!("docker update --restart={back} {}", self.ground.subject.old.short())),
+            );
+        Ok(Some(step))
+    }
+
+    pub(crate) fn verdict(&self) -> Result<Step> {
+        Ok(Step::verdict(StepId::new("verify")?, "check that it works", self.deadline))
+    }
+
+    /// Stops the old container. `before` is what holds again after the undo.
+    pub(crate) fn stop_old(&self, phase: Phase, before: Condition) -> Result<Step> {
+        let grace = grace(self.container());
+        let verb = Verb::StopOld { grace_seconds: grace };
+        let old = self.ground.subject.old.short();
+        let step = self
+            .step("stop-old", phase, format!("stop {}", self.old()), &verb)?
+            .expects(is(key::OLD, "up"))
+            .makes(is(key::OLD, "down"))
+            .undo(Undo::Restores(before))
+            .with_deadline(Duration::from_secs(grace + 60))
+            .by_hand(format!("docker stop {old}"), Some(format!("docker start {old}")));
+        Ok(step)
+    }
+
+    /// A container that did not run steadily is not expected to do so afterwards.
+    pub(crate) fn old_as_before(&self) -> Condition {
+        match text(self.container(), "/State/Status") {
+            "running" | "paused" => is(key::OLD, "up"),
+            _ => Condition::new().is_any(key::OLD, ["up", "down"]),
+        }
+    }
+
+    /// Starts the new container. `before` is what must hold besides.
+    pub(crate) fn start_new(&self, phase: Phase, before: Condition) -> Result<Step> {
+        let grace = grace(self.container()).min(GRACE_OF_FAILED);
+        let not_up = Condition::new().is_any(key::NEW, ["absent", "created", "exited"]);
+        let step = self
+            .step(
+                "start-new",
+                phase,
+                "start the new container",
+                &Verb::StartNew { grace_seconds: grace },
+            )?
+            .expects(before.is(key::NEW, "created"))
+            .makes(is(key::NEW, "up"))
+            .undo(Undo::Restores(not_up))
+            .with_deadline(Duration::from_secs(60))
+            .by_hand(
+                format!("docker start {}", self.waiting()),
+                Some(format!("docker stop {}", self.waiting())),
+            );
+        Ok(step)
+    }
+
+    pub(crate) fn set_aside(&self) -> Result<Step> {
+        let aside = self.aside();
+        let old = self.ground.subject.old.short();
+        let title = format!("keep the old container {old} under another name");
+        let step = self
+            .step("set-aside-old", Phase::Commit, title, &Verb::SetAside)?
+            .expects(is(key::NAME, "old"))
+            .makes(Condition::new().is_any(key::NAME, ["free", "new"]))
+            .undo(Undo::Restores(is(key::NAME, "old")))
+            .by_hand(
+                format!("docker rename {old} {aside}"),
+                Some(format!("docker rename {old} {}", self.name())),
+            );
+        Ok(step)
+    }
+
+    pub(crate) fn take_over(&self) -> Result<Step> {
+        let title = format!("give the new container the name {}", self.name());
+        let not_ours = Condition::new().is_any(key::NAME, ["free", "old"]);
+        let step = self
+            .step("take-over-name", Phase::Commit, title, &Verb::TakeOver)?
+            .expects(is(key::NAME, "free"))
+            .makes(is(key::NAME, "new"))
+            .undo(Undo::Restores(not_ours))
+            .by_hand(
+                format!("docker rename {} {}", self.waiting(), self.name()),
+                Some(format!("docker rename {} {}", self.name(), self.waiting())),
+            );
+        Ok(step)
+    }
+
+    /// Nearly always there is nothing to do: it is there for a create whose answer was lost and
+    /// which happened twice.
+    pub(crate) fn clear_strays(&self) -> Result<Step> {
+        let title = "make sure that nothing else is left of this run";
+        let step = self
+            .step("clear-strays", Phase::Commit, title, &Verb::ClearStrays)?
+            .expects(is(key::STRAYS, "some"))
+            .makes(is(key::STRAYS, "none"))
+            .by_hand(format!("docker rm {}", self.waiting()), None);
+        Ok(step)
+    }
+}
+
+/// How long a container gets to stop, in seconds.
+pub(crate) fn grace(container: &Value) -> u64 {
+    container.pointer("/Config/StopTimeout").and_then(Value::as_u64).unwrap_or(DEFAULT_GRACE)
+}
+
+pub(crate) fn is(key: &str, value: &str) -> Condition {
+    Condition::new().is(key, value)
+}
+
+/// A restart policy as the docker command takes it.
+pub(crate) fn restart_option(policy: &Value) -> String {
+    let name = policy.get("Name").and_then(Value::as_str).unwrap_or("no");
+    match policy.get("MaximumRetryCount").and_then(Value::as_u64) {
+        Some(count) if count > 0 => format!("{name}:{count}"),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,73 @@
+//! The strategy `warm-swap`: the new container is started and ready on a private network before the
+//! old one is touched; then the two change places on the service's networks.
+
+mod preflight;
+mod steps;
+
+use stillme_rollback_core::{
+    HashKey, Note, Observation, Plan, PlanRefusal, Request, Result, Strategy, Undo,
+};
+
+use crate::groundwork::Groundwork;
+use crate::recipe::Recipe;
+
+/// Warm up, then change places.
+///
+/// The outage is that of taking one container off its networks and putting another one on: about
+/// 0.3 s, whatever the boot time. A new version that can't boot costs nothing. While they change
+/// places the old container keeps running, so the way back is as short.
+///
+/// The price: for a while both versions run, without a way out of the private network for the new
+/// one, and connections that are open at the switch are cut. So it refuses what could be harmed by
+/// that, as far as it can be seen from outside; queue consumers, migrations at boot and a need for
+/// the world outside at boot can't be.
+#[derive(Clone, Debug)]
+pub struct WarmSwap {
+    key: HashKey,
+    shared_writes: bool,
+}
+
+impl WarmSwap {
+    /// The name of this strategy, as plans spell it.
+    pub const NAME: &'static str = "warm-swap";
+
+    /// The strategy with the key of the hashes in its plans, the same as its executor's.
+    pub const fn new(key: HashKey) -> Self {
+        Self { key, shared_writes: false }
+    }
+
+    /// Also containers that can write to what they share with the new one: both run at once for a
+    /// while.
+    #[must_use]
+    pub const fn allow_shared_writes(mut self) -> Self {
+        self.shared_writes = true;
+        self
+    }
+}
+
+impl Strategy for WarmSwap {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
+        let ground = Groundwork::of(observation, request, &self.key)?;
+        let gate = preflight::check(&ground, self.shared_writes)?;
+        let mut plan = ground.plan(self.name(), observation, request);
+        plan.expected_outage = String::from(
+            "about 0.3 s, whatever the boot time; connections that are open then are cut",
+        );
+        plan.notes.push(Note::warning(
+            "both versions run at once for a while, the new one on a private network without a way out: not for services that consume a queue, migrate data at boot, or need the outside to boot",
+        ));
+        let recipe = Recipe::of(&ground, &self.key, request.deadline);
+        plan.starts = recipe.starts();
+        plan.steps = steps::steps(&recipe, &gate)?;
+        debug_assert!(
+            plan.steps.iter().all(|step| step.undo != Undo::Impossible),
+            "it keeps the old one"
+        );
+        plan.check()?;
+        Ok(plan)
+    }
+}

@@ -1,0 +1,90 @@
+//! What can't change places, and what would be harmed by running twice.
+
+use serde_json::Value;
+use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
+
+use crate::action::Gate;
+use crate::detail::text;
+use crate::groundwork::Groundwork;
+use crate::names::LABEL_STRATEGY;
+use crate::recreate::ApiVersion;
+
+use super::WarmSwap;
+
+/// From this version of the API on, an endpoint carries its own MAC address.
+const MAC_PER_ENDPOINT: ApiVersion = ApiVersion::new(1, 44);
+
+/// Refuses what warm swap is not for, and says what shows that the new container is ready.
+pub(super) fn check(ground: &Groundwork, shared_writes: bool) -> Result<Gate> {
+    if let Some(why) = obstacle(ground)? {
+        return Err(refused(&why).with_hint(
+            "nothing was touched; `--strategy create-first` takes it back with a longer outage",
+        ));
+    }
+    let wanted = label(&ground.detail.container) == Some(WarmSwap::NAME);
+    if let Some(shared) = shared_write(&ground.detail.container)
+        && !shared_writes
+        && !wanted
+    {
+        return Err(refused("both versions would write to the same files for a while")
+            .with_context("shared", Printable(&shared).to_string())
+            .with_hint(format!(
+                "nothing was touched; use `--strategy create-first`, or `--allow-shared-writes` (or the label `{LABEL_STRATEGY}=warm-swap`) if the service can take it"
+            )));
+    }
+    Ok(Gate { healthcheck: ground.has_healthcheck, ports: ground.detail.reachable_ports.clone() })
+}
+
+/// Why two containers of this kind can't change places.
+pub(super) fn obstacle(ground: &Groundwork) -> Result<Option<String>> {
+    let (detail, recreated) = (&ground.detail, &ground.recreated);
+    let host = &detail.container["HostConfig"];
+    let mode = text(&detail.container, "/HostConfig/NetworkMode");
+    let odd_network =
+        recreated.endpoints.iter().map(|endpoint| endpoint.network.as_str()).find(|network| {
+            let driver = detail.network_drivers.get(*network).map_or("", String::as_str);
+            !matches!(driver, "bridge" | "overlay")
+        });
+    Ok(if !ground.runs() {
+        Some("it does not run, so nothing would be gained".to_owned())
+    } else if recreated.auto_remove {
+        Some("it was started with `--rm`: its stop deletes it".to_owned())
+    } else if matches!(mode, "host" | "none") || mode.starts_with("container:") {
+        Some(format!("its network mode is `{}`", Printable(mode)))
+    } else if recreated.endpoints.is_empty() {
+        Some("it is on no network".to_owned())
+    } else if let Some(network) = odd_network {
+        Some(format!("network {} is neither a bridge nor an overlay", Printable(network)))
+    } else if host["Links"].as_array().is_some_and(|links| !links.is_empty()) {
+        Some("it has links to other containers, which are bound to its start".to_owned())
+    } else if has_own_mac(&detail.container) && detail.engine.api_version()? < MAC_PER_ENDPOINT {
+        Some(
+            "it has a MAC address of its own, which this engine gives at the create only"
+                .to_owned(),
+        )
+    } else if !ground.has_healthcheck && detail.reachable_ports.is_empty() {
+        Some("nothing shows when the new container is ready: it has no health check, and no published port of it can be reached from here on its own address".to_owned())
+    } else {
+        None
+    })
+}
+
+fn has_own_mac(container: &Value) -> bool {
+    !text(container, "/Config/MacAddress").is_empty()
+}
+
+/// What the user asks for by a label.
+pub(super) fn label(container: &Value) -> Option<&str> {
+    container.pointer("/Config/Labels")?.get(LABEL_STRATEGY)?.as_str()
+}
+
+/// A mount that both could write to.
+pub(super) fn shared_write(container: &Value) -> Option<String> {
+    let mounts = container["Mounts"].as_array()?;
+    let shared = |mount: &&Value| mount["RW"] == true && mount["Type"] != "tmpfs";
+    mounts.iter().find(shared).map(|mount| text(mount, "/Destination").to_owned())
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(ErrorKind::Rejected, "plan warm swap", why)
+}
