@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     TakeOver,
     /// Nothing that the run made is left beside the new container.
     ClearStrays,
+    /// Removes a container that an earlier run put aside, never its volumes.
+    Retire { kept: ContainerId },
 }
 
 impl Verb {
@@ -115,6 +117,8 @@ pub(crate) struct Orders {
     pub(crate) gate: Option<Gate>,
     /// The networks that the containers change places on, the primary one first.
     pub(crate) swapped: Vec<String>,
+    /// The containers of earlier runs that are removed in the end.
+    pub(crate) retired: Vec<ContainerId>,
 }
 
 /// The old container once more, of this image.
@@ -134,7 +138,7 @@ impl Orders {
     pub(crate) fn of(run: &Run) -> Result<Self> {
         let (mut created, mut stand_in, mut protect) = (None, None, None);
         let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
-        let (mut gate, mut swapped) = (None, Vec::new());
+        let (mut gate, mut swapped, mut retired) = (None, Vec::new(), Vec::new());
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
                 Verb::Create { subject, image, image_ref, spec } => {
@@ -148,6 +152,7 @@ impl Orders {
                 Verb::Protect { image, tag } => protect = Some((image, tag)),
                 Verb::WarmUp { gate: found } => gate = Some(found),
                 Verb::Join { part: Part::New, network, .. } => swapped.push(network),
+                Verb::Retire { kept } => retired.push(kept),
                 _ => {}
             }
         }
@@ -155,7 +160,17 @@ impl Orders {
             Error::new(ErrorKind::Unsupported, "read plan", "the plan creates no container")
                 .with_hint("use the version that made the plan")
         })?;
-        Ok(Self { subject, new, networks, stand_in, stand_in_networks, protect, gate, swapped })
+        Ok(Self {
+            subject,
+            new,
+            networks,
+            stand_in,
+            stand_in_networks,
+            protect,
+            gate,
+            swapped,
+            retired,
+        })
     }
 }
 
@@ -212,6 +227,7 @@ mod tests {
             Verb::SetAside,
             Verb::TakeOver,
             Verb::ClearStrays,
+            Verb::Retire { kept: ContainerId::new("d".repeat(64)).unwrap() },
         ] {
             let step = Step::apply(
                 stillme_rollback_core::StepId::new("x").unwrap(),

@@ -4,13 +4,11 @@
 mod stand_in;
 mod steps;
 
-use stillme_rollback_core::{
-    HashKey, Observation, Plan, PlanRefusal, Request, Result, Strategy, Undo,
-};
+use stillme_rollback_core::{HashKey, Observation, Plan, PlanRefusal, Request, Result, Strategy};
 
 use crate::groundwork::Groundwork;
 use crate::preflight;
-use crate::recipe::Recipe;
+use crate::recipe::{GENERATIONS, Recipe};
 
 use self::stand_in::StandIn;
 
@@ -23,12 +21,13 @@ use self::stand_in::StandIn;
 pub struct CreateFirst {
     key: HashKey,
     auto_remove: bool,
+    generations: usize,
 }
 
 impl CreateFirst {
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, auto_remove: false }
+        Self { key, auto_remove: false, generations: GENERATIONS }
     }
 
     /// Also containers that were started with `--rm`, which are refused otherwise: stopping one
@@ -37,6 +36,14 @@ impl CreateFirst {
     #[must_use]
     pub const fn allow_auto_remove(mut self) -> Self {
         self.auto_remove = true;
+        self
+    }
+
+    /// Keeps so many old containers, this run's own included: two unless said otherwise. At least the one
+    /// that this run goes away from stays; volumes are never removed.
+    #[must_use]
+    pub const fn keeping(mut self, generations: usize) -> Self {
+        self.generations = generations;
         self
     }
 }
@@ -59,10 +66,7 @@ impl Strategy for CreateFirst {
         let recipe = Recipe::of(&ground, &self.key, request.deadline);
         plan.starts = recipe.starts();
         plan.steps = steps::steps(&recipe, stand_in.as_ref())?;
-        debug_assert!(
-            plan.steps.iter().all(|step| step.undo != Undo::Impossible),
-            "it keeps the old one"
-        );
+        plan.steps.extend(recipe.retire(self.generations)?);
         plan.check()?;
         Ok(plan)
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stillme_rollback_core::{Error, ErrorKind, Observation, Release, Result, Secret};
 
+use crate::dependents::Dependent;
 use crate::engine::EngineInfo;
 use crate::names::ContainerId;
 use crate::recreate::{ApiVersion, EngineFacts, Replacement, Source};
@@ -36,8 +37,29 @@ pub struct Detail {
     /// The TCP ports that it publishes and that accept on its own address, as seen from here.
     #[serde(default)]
     pub reachable_ports: Vec<u16>,
+    /// The containers that hold on to this one.
+    #[serde(default)]
+    pub dependents: Vec<Dependent>,
+    /// Whether its first process does not hear its stop signal, as far as that can be told.
+    #[serde(default)]
+    pub deaf: bool,
+    /// The containers that earlier runs put aside, newest first.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
     /// The tags that protect images from a prune, with the image that each names.
     pub protected: BTreeMap<String, String>,
+}
+
+/// A container that an earlier run put aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Kept {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: String,
+    /// Whether it runs: somebody needs it.
+    pub runs: bool,
 }
 
 /// What matters of the engine.

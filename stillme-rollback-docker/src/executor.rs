@@ -150,6 +150,7 @@ impl Executor for DockerExecutor {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
                 engine.rename_container(&new_id(&scene)?, name).await.map(drop)
             }
+            Verb::Retire { kept } => engine.remove_container(&kept, false).await.map(drop),
             Verb::ClearStrays => {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
                 match scene.strays.first() {
@@ -201,9 +202,11 @@ impl Executor for DockerExecutor {
                 let id = self.part(context, &orders, part).await?;
                 place::join(engine.as_ref(), &network, &id, &endpoint).await
             }
-            Verb::Join { part, .. } => {
-                let id = self.part(context, &orders, part).await?;
-                engine.stop_container(&id, Duration::ZERO).await.map(drop)
+            Verb::Join { part: Part::New, .. } => {
+                engine.stop_container(&new_id(&scene)?, Duration::ZERO).await.map(drop)
+            }
+            Verb::Join { part: Part::Old, network, .. } => {
+                engine.disconnect_network(&network, &orders.subject.old).await.map(drop)
             }
             Verb::Connect { .. }
             | Verb::ConnectStandIn { .. }
@@ -211,6 +214,7 @@ impl Executor for DockerExecutor {
             | Verb::WarmUp { .. }
             | Verb::LeaveWarm
             | Verb::RemoveWarmNetwork
+            | Verb::Retire { .. }
             | Verb::ClearStrays => Ok(()),
         }
     }

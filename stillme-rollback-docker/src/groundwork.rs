@@ -102,6 +102,11 @@ fn about(
             detail.changed_files
         )));
     }
+    if detail.deaf {
+        notes.push(Note::info(
+            "its first process does not handle its stop signal, so it is killed at once: waiting would only let the old version serve on",
+        ));
+    }
     for change in recreate::differences(source, replacement, recreated, key)? {
         notes.push(Note::info(change.to_string()));
     }

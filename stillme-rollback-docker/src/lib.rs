@@ -12,6 +12,7 @@
 
 pub mod checks;
 pub mod connect;
+pub mod dependents;
 pub mod detail;
 pub mod engine;
 pub mod health;
@@ -28,6 +29,7 @@ pub mod versions;
 mod action;
 mod auto;
 mod create_first;
+mod deaf;
 mod executor;
 mod groundwork;
 mod http_engine;

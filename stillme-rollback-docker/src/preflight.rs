@@ -30,6 +30,16 @@ pub(crate) fn check(detail: &Detail, name: &ContainerName, image: &Value) -> Res
         .with_context("project", Printable(project).to_string())
         .with_hint("nothing was touched; roll the service back through Compose"));
     }
+    if !detail.dependents.is_empty() {
+        let names: Vec<_> = detail.dependents.iter().map(ToString::to_string).collect();
+        return Err(refused(
+            "other containers hold on to it, and would lose it when it is replaced",
+        )
+        .with_context("they share", Printable(&names.join("; ")).to_string())
+        .with_hint(
+            "nothing was touched; remove them, roll it back, and run them anew against the new one",
+        ));
+    }
     let running = LocalImage::read(&detail.image)?;
     LocalImage::read(image)?.check_fit(&detail.engine.info(), Some(&running))
 }

@@ -139,7 +139,8 @@ impl<'a> Recipe<'a> {
 
     /// Stops the old container. `before` is what holds again after the undo.
     pub(crate) fn stop_old(&self, phase: Phase, before: Condition) -> Result<Step> {
-        let grace = grace(self.container());
+        // What does not hear the signal would only serve on until it is killed.
+        let grace = if self.ground.detail.deaf { 0 } else { grace(self.container()) };
         let verb = Verb::StopOld { grace_seconds: grace };
         let old = self.ground.subject.old.short();
         let step = self
@@ -213,6 +214,28 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 
+    /// Removes what earlier runs put aside beyond the newest generations; this run's old container is the
+    /// first of them. What runs is needed by somebody and stays.
+    pub(crate) fn retire(&self, generations: usize) -> Result<Vec<Step>> {
+        let kept = self.ground.detail.kept.iter().filter(|kept| !kept.runs);
+        let too_many = kept.skip(generations.saturating_sub(1));
+        too_many
+            .enumerate()
+            .map(|(index, kept)| {
+                let fact = key::kept(&kept.id);
+                let title = format!("remove {}, of an older version", kept.name);
+                let verb = Verb::Retire { kept: kept.id.clone() };
+                let step = self
+                    .step(&format!("retire.{}", index + 1), Phase::Commit, title, &verb)?
+                    .expects(is(&fact, "there"))
+                    .makes(Condition::new().is_any(&fact, ["gone", "running"]))
+                    .undo(Undo::Impossible)
+                    .by_hand(format!("docker rm {}", kept.name), None);
+                Ok(step)
+            })
+            .collect()
+    }
+
     /// Nearly always there is nothing to do: it is there for a create whose answer was lost and
     /// which happened twice.
     pub(crate) fn clear_strays(&self) -> Result<Step> {
@@ -225,6 +248,9 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 }
+
+/// How many containers of earlier versions are kept unless somebody says otherwise.
+pub(crate) const GENERATIONS: usize = 2;
 
 /// How long a container gets to stop, in seconds.
 pub(crate) fn grace(container: &Value) -> u64 {

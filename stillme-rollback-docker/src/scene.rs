@@ -11,6 +11,8 @@ use crate::names::{ContainerId, ContainerName, LABEL_RUN, LABEL_STANDS_FOR, Role
 
 /// The keys of the facts. Their values stand in [`Scene::facts`].
 pub(crate) mod key {
+    use crate::names::ContainerId;
+
     /// Who has the service's name: `old`, `new` or `free`.
     pub(crate) const NAME: &str = "name";
     /// The old container: `up`, `down` or `gone`.
@@ -38,6 +40,11 @@ pub(crate) mod key {
     /// on its primary network if the engine did not publish its ports there.
     pub(crate) fn place(name: &str) -> String {
         format!("new.place.{name}")
+    }
+
+    /// A container that an earlier run put aside: `there`, `running` or `gone`.
+    pub(crate) fn kept(id: &ContainerId) -> String {
+        format!("kept.{}", id.short())
     }
 
     /// Whether the old container is on a network: `joined` or `apart`, or `unpublished` as above.

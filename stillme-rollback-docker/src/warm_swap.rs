@@ -5,11 +5,11 @@ mod preflight;
 mod steps;
 
 use stillme_rollback_core::{
-    HashKey, Note, Observation, Plan, PlanRefusal, Request, Result, Strategy, Undo,
+    HashKey, Note, Observation, Plan, PlanRefusal, Request, Result, Strategy,
 };
 
 use crate::groundwork::Groundwork;
-use crate::recipe::Recipe;
+use crate::recipe::{GENERATIONS, Recipe};
 
 /// Warm up, then change places.
 ///
@@ -25,6 +25,7 @@ use crate::recipe::Recipe;
 pub struct WarmSwap {
     key: HashKey,
     shared_writes: bool,
+    generations: usize,
 }
 
 impl WarmSwap {
@@ -33,7 +34,7 @@ impl WarmSwap {
 
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, shared_writes: false }
+        Self { key, shared_writes: false, generations: GENERATIONS }
     }
 
     /// Also containers that can write to what they share with the new one: both run at once for a
@@ -41,6 +42,14 @@ impl WarmSwap {
     #[must_use]
     pub const fn allow_shared_writes(mut self) -> Self {
         self.shared_writes = true;
+        self
+    }
+
+    /// Keeps so many old containers, this run's own included: two unless said otherwise. At least the one
+    /// that this run goes away from stays; volumes are never removed.
+    #[must_use]
+    pub const fn keeping(mut self, generations: usize) -> Self {
+        self.generations = generations;
         self
     }
 }
@@ -63,10 +72,7 @@ impl Strategy for WarmSwap {
         let recipe = Recipe::of(&ground, &self.key, request.deadline);
         plan.starts = recipe.starts();
         plan.steps = steps::steps(&recipe, &gate)?;
-        debug_assert!(
-            plan.steps.iter().all(|step| step.undo != Undo::Impossible),
-            "it keeps the old one"
-        );
+        plan.steps.extend(recipe.retire(self.generations)?);
         plan.check()?;
         Ok(plan)
     }

@@ -128,6 +128,19 @@ fn a_broken_rule_is_found() {
     }
 }
 
+/// What earlier runs put aside: the older one of the two is removed in the end.
+#[test]
+fn old_generations_are_removed_whatever_fails() {
+    let mut model = DockerModel::with_service("web");
+    let (image, config) = (model.tags["web:v1"].clone(), serde_json::json!({"Image": "web:v1"}));
+    for name in ["web.rbo-aaaaaaaa", "web.rbo-bbbbbbbb"] {
+        model.add(name, image.clone(), config.clone(), serde_json::json!({}));
+    }
+    let report = timed("old generations", &matrix(model).with_crashes(1));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+}
+
 fn warm_service(networks: &[&str]) -> DockerModel {
     DockerModel::with_service("web").with_healthcheck().with_networks(networks)
 }

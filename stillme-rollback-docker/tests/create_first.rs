@@ -131,11 +131,39 @@ fn what_has_no_way_back_is_refused_with_what_to_do() {
             },
             ["linux/s390x", "nothing was touched"],
         ),
+        (
+            |detail| detail["dependents"] = json!([{"name": "sidecar", "shares": ["network"]}]),
+            ["sidecar (network)", "nothing was touched"],
+        ),
         (|detail| detail["images"] = json!({}), ["is not on this engine", "nothing was touched"]),
     ] {
         let Err(PlanRefusal::Refused(error)) = plan_when(change) else { panic!("{parts:?}") };
         let text = chain(&error).join("; ");
         assert!(parts.iter().all(|part| text.contains(part)), "{parts:?} in {text}");
+    }
+}
+
+/// This run's old container is the first generation; what runs is needed by somebody.
+#[test]
+fn generations_beyond_the_newest_are_removed_at_the_very_end() {
+    let kept = |digit: &str, runs: bool| json!({"id": digit.repeat(64), "name": format!("web.rbo-0000000{digit}"), "runs": runs});
+    let all = json!([kept("a", false), kept("b", true), kept("c", false), kept("d", false)]);
+    for (generations, removed) in [(1, vec!["a", "c", "d"]), (2, vec!["c", "d"]), (9, vec![])] {
+        let (mut observation, goal) = observed(DockerModel::with_service("web"));
+        let mut detail = observation.detail.expose().clone();
+        detail["kept"] = all.clone();
+        observation.detail = Secret::new(detail);
+        let strategy = CreateFirst::new(key()).keeping(generations);
+        let plan = strategy.plan(&observation, &Request::new(goal)).unwrap();
+        let found: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|step| step.id.as_str().starts_with("retire"))
+            .map(|step| step.title.clone())
+            .collect();
+        let named = |digit: &&str| format!("remove web.rbo-0000000{digit}, of an older version");
+        assert_eq!(found, removed.iter().map(named).collect::<Vec<_>>());
+        assert!(ids(&plan).iter().rev().take(removed.len()).all(|id| id.starts_with("retire")));
     }
 }
 
@@ -157,6 +185,18 @@ fn going_back_to_what_a_run_left_is_warned_of() {
     let request = Request::new(Goal::Release(left));
     let plan = CreateFirst::new(key()).plan(&observation, &request).unwrap();
     assert!(plan.to_string().contains("takes that rollback back"), "{plan}");
+}
+
+/// A first process that does not hear its stop signal is not waited for.
+#[test]
+fn the_deaf_are_killed_at_once() {
+    for (deaf, grace) in [(false, 10), (true, 0)] {
+        let plan = plan_when(|detail| detail["deaf"] = json!(deaf)).unwrap();
+        let stop = plan.steps.iter().find(|step| step.id.as_str() == "stop-old").unwrap();
+        let json = serde_json::to_value(stop).unwrap();
+        assert_eq!(json["work"]["apply"]["arguments"]["grace_seconds"], grace, "{json}");
+        assert_eq!(plan.to_string().contains("killed at once"), deaf, "{plan}");
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The tool, killed with `kill -9` at every record of its journal, before it is durable and after, and
 //! each time gone on with: one container serves, nothing is left over, nothing is lost.
 
-use stillme_rollback_docker::Engine as _;
+use stillme_rollback_docker::{ContainerName, Engine as _};
 
 use crate::tool::{Bench, bench};
 
 /// More records than any of these runs has.
-const TOO_MANY: usize = 60;
+const TOO_MANY: usize = 120;
 
 /// Takes the service away and puts it there anew.
 async fn anew(bench: &Bench, tags: &[&str]) {
@@ -18,6 +18,7 @@ async fn anew(bench: &Bench, tags: &[&str]) {
 
 /// What is expected when a run was killed and gone on with.
 struct Expected {
+    strategy: &'static str,
     code: i32,
     version: &'static str,
     kept: usize,
@@ -26,7 +27,8 @@ struct Expected {
 /// Kills one run and goes on with it. `false` when the run came to its end before it was killed.
 async fn kill_and_resume(bench: &Bench, at: usize, when: &str, expected: &Expected) -> bool {
     let old: Vec<_> = bench.bed.containers().await.into_iter().map(|c| c.id).collect();
-    let arguments = bench.docker_arguments(&["--to", "v1", "--yes"]);
+    let arguments =
+        bench.docker_arguments(&["--to", "v1", "--yes", "--strategy", expected.strategy]);
     let number = at.to_string();
     let env = [("STILLME_TEST_KILL_AT", number.as_str()), ("STILLME_TEST_KILL_WHEN", when)];
     let ran = bench.start_with(arguments, &env).wait().await;
@@ -53,6 +55,9 @@ async fn kill_and_resume(bench: &Bench, at: usize, when: &str, expected: &Expect
             bench.rollback(["show", run]).await.ended_with(0);
             bench.rollback(["resume", run]).await.ended_with(expected.code);
             check(bench, expected, &what).await;
+            let network = ContainerName::warm_network(&run.parse().unwrap());
+            let left = bench.bed.engine.inspect_network(&network).await.unwrap();
+            assert_eq!(left, None, "{what}: the private network is left");
         }
         several => panic!("{what}: {} runs are unfinished", several.len()),
     }
@@ -70,16 +75,17 @@ async fn check(bench: &Bench, expected: &Expected, what: &str) {
     assert!(beside.iter().all(|name| name.contains(".rbo-")), "{what}: {beside:?}");
 }
 
-/// Kills at every record, and says how often that was.
+/// Kills at every record, or at every so manieth, and says how often that was.
 async fn at_every_record(
     bench: &Bench,
     tags: &[&str],
     whens: &[&str],
+    step: usize,
     expected: Expected,
 ) -> usize {
     let mut kills = 0;
     for when in whens {
-        for at in 1..TOO_MANY {
+        for at in (1..TOO_MANY).step_by(step) {
             anew(bench, tags).await;
             if !kill_and_resume(bench, at, when, &expected).await {
                 break;
@@ -93,8 +99,8 @@ async fn at_every_record(
 #[tokio::test]
 async fn on_the_way_forward() {
     let Some(bench) = bench().await else { return };
-    let expected = Expected { code: 0, version: "v1", kept: 1 };
-    let kills = at_every_record(&bench, &["v1", "v2"], &["before", "after"], expected).await;
+    let expected = Expected { strategy: "create-first", code: 0, version: "v1", kept: 1 };
+    let kills = at_every_record(&bench, &["v1", "v2"], &["before", "after"], 1, expected).await;
     crate::say(&format!("killed {kills} times on the way forward, each time resumed"));
     assert!(kills >= 30, "{kills}");
 }
@@ -102,9 +108,29 @@ async fn on_the_way_forward() {
 #[tokio::test]
 async fn on_the_way_back() {
     let Some(bench) = bench().await else { return };
-    let expected = Expected { code: 11, version: "v2", kept: 0 };
+    let expected = Expected { strategy: "create-first", code: 11, version: "v2", kept: 0 };
     let tags = ["v1:TESTBED_EXIT_CODE=3", "v2"];
-    let kills = at_every_record(&bench, &tags, &["after"], expected).await;
+    let kills = at_every_record(&bench, &tags, &["after"], 1, expected).await;
     crate::say(&format!("killed {kills} times on the way back, each time resumed"));
+    assert!(kills >= 15, "{kills}");
+}
+
+#[tokio::test]
+async fn while_places_are_changed() {
+    let Some(bench) = bench().await else { return };
+    let expected = Expected { strategy: "warm-swap", code: 0, version: "v1", kept: 1 };
+    let kills = at_every_record(&bench, &["v1", "v2"], &["after"], 1, expected).await;
+    crate::say(&format!("killed {kills} times while places were changed, each time resumed"));
+    assert!(kills >= 35, "{kills}");
+}
+
+/// A version that accepts, so that it is let in, and fails its verdict: its health URL says 503.
+#[tokio::test]
+async fn while_places_are_changed_back() {
+    let Some(bench) = bench().await else { return };
+    let expected = Expected { strategy: "warm-swap", code: 11, version: "v2", kept: 0 };
+    let tags = ["v1:TESTBED_UNHEALTHY_AFTER=0s", "v2"];
+    let kills = at_every_record(&bench, &tags, &["after"], 3, expected).await;
+    crate::say(&format!("killed {kills} times while places were changed back, each time resumed"));
     assert!(kills >= 15, "{kills}");
 }

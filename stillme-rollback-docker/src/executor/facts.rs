@@ -13,7 +13,7 @@ use crate::scene::{self, key};
 impl DockerExecutor {
     pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
-        let (scene, _) = self.scene(run, &orders).await?;
+        let (scene, all) = self.scene(run, &orders).await?;
         // At once: users wait for the looks between the steps of a switch.
         let (old, new, stand_in, protected) = tokio::try_join!(
             self.seen(scene.old.as_ref()),
@@ -35,6 +35,15 @@ impl DockerExecutor {
         }
         if let Some(standing) = protected {
             facts = facts.with(key::PROTECTED, standing);
+        }
+        for kept in &orders.retired {
+            let found = all.iter().find(|container| container.id == *kept);
+            let standing = match found {
+                None => "gone",
+                Some(found) if scene::is_up(&found.state) => "running",
+                Some(_) => "there",
+            };
+            facts = facts.with(key::kept(kept), standing);
         }
         match &orders.gate {
             Some(gate) => {

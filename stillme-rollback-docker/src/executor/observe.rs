@@ -7,7 +7,9 @@ use serde_json::Value;
 use stillme_rollback_core::{Goal, Observation, Result, Target};
 
 use super::{DockerExecutor, names};
-use crate::detail::{Detail, EngineDetail, text};
+use crate::deaf;
+use crate::dependents::Dependent;
+use crate::detail::{Detail, EngineDetail, Kept, text};
 use crate::engine::{ContainerFilter, ContainerSummary};
 use crate::health::accepts;
 use crate::images::protecting_tag;
@@ -71,6 +73,9 @@ impl DockerExecutor {
             names: names(&all),
             protected: self.protected(name, images).await?,
             images: self.images(images).await?,
+            dependents: self.dependents(&history.container, name, &all).await?,
+            deaf: is_deaf(&container, &history.container),
+            kept: kept(name, &all),
             network_drivers: self.network_drivers(&container).await?,
             reachable_ports: reachable_ports(&container).await,
             previous: history.previous,
@@ -82,6 +87,27 @@ impl DockerExecutor {
         observation.releases = history.releases;
         observation.detail = detail.into_secret();
         Ok(observation)
+    }
+
+    /// The containers that hold on to this one. Each has to be asked: a list does not tell.
+    async fn dependents(
+        &self,
+        id: &ContainerId,
+        name: &ContainerName,
+        all: &[ContainerSummary],
+    ) -> Result<Vec<Dependent>> {
+        let mut dependents = Vec::new();
+        for other in all.iter().filter(|other| other.id != *id) {
+            // One that was put aside has its dependents' place no more than they have its.
+            let role = other.name.as_ref().map(ContainerName::role);
+            if !matches!(role, Some(Role::Service)) {
+                continue;
+            }
+            if let Some(other) = self.find(&other.id).await? {
+                dependents.extend(Dependent::of(other.expose(), id, name));
+            }
+        }
+        Ok(dependents)
     }
 
     async fn network_drivers(&self, container: &Value) -> Result<BTreeMap<String, String>> {
@@ -139,6 +165,30 @@ impl DockerExecutor {
     ) -> Result<Option<stillme_rollback_core::Secret<Value>>> {
         self.engine.inspect_container(&ContainerRef::from(id)).await
     }
+}
+
+fn is_deaf(container: &Value, id: &ContainerId) -> bool {
+    let pid = container.pointer("/State/Pid").and_then(Value::as_u64).filter(|pid| *pid > 0);
+    let signal = deaf::signal_number(text(container, "/Config/StopSignal"));
+    match (pid, signal) {
+        (Some(pid), Some(signal)) => deaf::is_deaf(id, pid, signal),
+        _ => false,
+    }
+}
+
+/// What earlier runs of this container put aside. The list is newest first, and a container that was put
+/// aside later was made later.
+fn kept(name: &ContainerName, all: &[ContainerSummary]) -> Vec<Kept> {
+    let aside = |container: &&ContainerSummary| {
+        let role = container.name.as_ref().map(ContainerName::role);
+        matches!(role, Some(Role::Aside { base, .. }) if base == name.as_str())
+    };
+    let seen = |container: &ContainerSummary| Kept {
+        id: container.id.clone(),
+        name: container.name.as_ref().map_or("", ContainerName::as_str).to_owned(),
+        runs: scene::is_up(&container.state),
+    };
+    all.iter().filter(aside).map(seen).collect()
 }
 
 /// The TCP ports that a container publishes and that accept on its own address: only on this machine,

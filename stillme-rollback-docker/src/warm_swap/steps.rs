@@ -45,6 +45,9 @@ pub(super) fn steps(recipe: &Recipe<'_>, gate: &Gate) -> Result<Vec<Step>> {
     steps.push(recipe.take_over()?);
     steps.push(recipe.stop_old(Phase::Commit, is(key::OLD, "up"))?);
     steps.push(recipe.clear_strays()?);
+    for (index, network) in networks.iter().enumerate() {
+        steps.push(return_old(recipe, index, network)?);
+    }
     Ok(steps)
 }
 
@@ -162,6 +165,26 @@ fn join_new(recipe: &Recipe<'_>, index: usize, on: &Connect) -> Result<Step> {
             format!("docker network connect{} {network} {waiting}", options(on)),
             Some(format!("docker stop -t 0 {waiting}")),
         );
+    Ok(step)
+}
+
+/// So that the kept container has all of its settings. It does not run, so this is no more than a note;
+/// but started from here it would ask for ports that the new one has, so the run only goes forward.
+fn return_old(recipe: &Recipe<'_>, index: usize, on: &Connect) -> Result<Step> {
+    let (network, aside) = (&on.network, recipe.aside());
+    let fact = key::old_network(network);
+    let verb = Verb::Join {
+        part: Part::Old,
+        network: network.clone(),
+        endpoint: on.endpoint.expose().clone(),
+    };
+    let title = format!("note {network} in the settings of the old container again");
+    let step = recipe
+        .step(&format!("return-old.{}", index + 1), Phase::Commit, title, &verb)?
+        .expects(is(&fact, "apart").is(key::OLD, "down"))
+        .makes(is(&fact, "joined"))
+        .undo(Undo::Impossible)
+        .by_hand(format!("docker network connect{} {network} {aside}", options(on)), None);
     Ok(step)
 }
 
