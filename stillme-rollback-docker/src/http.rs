@@ -30,14 +30,27 @@ use crate::connect::{DockerEnv, Endpoint};
 pub struct Limits {
     /// Until there is a connection, TLS included.
     pub connect: Duration,
+    /// Until there is a connection through `ssh`: its log-in, the docker command over there, and
+    /// the engine's first answer.
+    pub connect_ssh: Duration,
     /// A whole call: connection, request, and the answer to its end.
     pub call: Duration,
 }
 
 impl Default for Limits {
-    /// 5 s and 30 s.
+    /// 5 s, 15 s and 30 s.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), call: Duration::from_secs(30) }
+        Self {
+            connect: Duration::from_secs(5),
+            connect_ssh: Duration::from_secs(15),
+            call: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    fn until_connected(&self, endpoint: &Endpoint) -> Duration {
+        if matches!(endpoint, Endpoint::Ssh(_)) { self.connect_ssh } else { self.connect }
     }
 }
 
