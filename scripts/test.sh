@@ -109,6 +109,21 @@ set_up_sshd() {
     export STILLME_TEST_SSH=required
 }
 
+# For one test: that it is refused.
+set_up_podman() {
+    if ! has podman && is_root_on_debian; then
+        echo "installs the Debian package: podman"
+        limited apt-get update -qq || echo "apt-get update failed; trying with the lists at hand"
+        DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 limited \
+            apt-get install -y -qq --no-install-recommends podman </dev/null || true
+    fi
+    if has podman; then
+        export STILLME_TEST_PODMAN=required
+    else
+        leave_out "the test that Podman is refused: podman is not installed"
+    fi
+}
+
 # Outside the work tree, so that `make clean` keeps it; found first by PATH.
 set_up_cargo_deny() {
     local folder=$TOOLS/cargo-deny-$CARGO_DENY_VERSION
@@ -216,6 +231,7 @@ set_up_rust
 set_up_shellcheck
 set_up_cargo_deny
 set_up_sshd
+set_up_podman
 set_up_engine
 
 step "format (rustfmt)" check_format
