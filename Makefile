@@ -1,12 +1,23 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint doc figures clean
+.PHONY: help demo rollback test fmt lint doc figures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: ## a bad release and the way back, on a real engine where one can be had
 	@scripts/demo.sh
+
+# What is given on the command line reaches the script as it was given: unexpanded by make (`value`),
+# not exported (which expands), and in quotes for the shell. A line break ends in an open quote there.
+quoted = '$(subst ','\'',$(value $(1)))'
+unexport TAG SERVICE NAMESPACE URL
+
+rollback: ## TAG=v1.2.3 [SERVICE=...] [URL=...] takes a service back
+	@scripts/rollback.sh --tag $(call quoted,TAG) \
+		$(if $(value SERVICE),--service $(call quoted,SERVICE)) \
+		$(if $(value NAMESPACE),--namespace $(call quoted,NAMESPACE)) \
+		$(if $(value URL),--url $(call quoted,URL))
 
 test: ## format, scripts, dependencies, lints, documentation, doctests, tests
 	@scripts/test.sh

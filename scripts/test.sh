@@ -91,6 +91,39 @@ set_up_shellcheck() {
     has shellcheck || leave_out "shellcheck: not installed"
 }
 
+# For the tests of ssh:// alone; its service is not needed, each test starts an sshd of its own.
+set_up_sshd() {
+    if ! [ -x /usr/sbin/sshd ] && is_root_on_debian; then
+        echo "installs the Debian packages: openssh-server openssh-client"
+        limited apt-get update -qq || echo "apt-get update failed; trying with the lists at hand"
+        # The package would start a service of its own.
+        DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 limited apt-get install -y -qq \
+            --no-install-recommends openssh-server openssh-client </dev/null || true
+    fi
+    if ! { [ -x /usr/sbin/sshd ] && has ssh && has ssh-keygen; }; then
+        leave_out "tests of ssh:// with a real sshd: openssh-server is not installed"
+        return
+    fi
+    # Started by root it wants this folder, which only its service makes.
+    [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
+    export STILLME_TEST_SSH=required
+}
+
+# For one test: that it is refused.
+set_up_podman() {
+    if ! has podman && is_root_on_debian; then
+        echo "installs the Debian package: podman"
+        limited apt-get update -qq || echo "apt-get update failed; trying with the lists at hand"
+        DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 limited \
+            apt-get install -y -qq --no-install-recommends podman </dev/null || true
+    fi
+    if has podman; then
+        export STILLME_TEST_PODMAN=required
+    else
+        leave_out "the test that Podman is refused: podman is not installed"
+    fi
+}
+
 # Outside the work tree, so that `make clean` keeps it; found first by PATH.
 set_up_cargo_deny() {
     local folder=$TOOLS/cargo-deny-$CARGO_DENY_VERSION
@@ -197,6 +230,8 @@ run_tests() {
 set_up_rust
 set_up_shellcheck
 set_up_cargo_deny
+set_up_sshd
+set_up_podman
 set_up_engine
 
 step "format (rustfmt)" check_format

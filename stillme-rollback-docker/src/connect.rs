@@ -6,9 +6,12 @@
 
 mod context;
 mod env;
+mod greeting;
 mod host;
+mod ssh;
 pub(crate) mod stream;
 mod tls;
+mod tunnel;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,6 +21,7 @@ use stillme_rollback_core::Result;
 use tokio_rustls::rustls::ClientConfig;
 
 pub use self::env::DockerEnv;
+pub use self::ssh::SshHost;
 
 /// Where an engine listens.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub enum Endpoint {
     Tcp(HostPort),
     /// TCP with TLS, the server verified.
     Tls(HostPort, Arc<ClientConfig>),
+    /// Another machine, through the `ssh` program and the docker command over there.
+    Ssh(SshHost),
 }
 
 /// A host and a port.
@@ -47,7 +53,7 @@ impl Endpoint {
     /// # Errors
     /// `InvalidInput` for a host that can't be read, `NotFound` for a context or a certificate that
     /// is not there, `Corrupt` for a file that can't be read, `Rejected` for a way that is not safe,
-    /// `Unsupported` for `ssh://`, `npipe://` and `fd://`. Nothing was contacted.
+    /// `Unsupported` for `npipe://` and `fd://`. Nothing was contacted.
     pub fn resolve(env: &DockerEnv) -> Result<Self> {
         env::resolve(env)
     }
@@ -57,6 +63,8 @@ impl Endpoint {
         match self {
             Self::Unix(_) => true,
             Self::Tcp(at) | Self::Tls(at, _) => at.is_loopback(),
+            // Loopback as well: behind a port of it there is often a virtual machine.
+            Self::Ssh(_) => false,
         }
     }
 }
@@ -84,6 +92,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(at) | Self::Tls(at, _) => write!(f, "tcp://{at}"),
+            Self::Ssh(at) => write!(f, "{at}"),
         }
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod exchange;
 mod failure;
 pub(crate) mod frames;
+mod podman;
 mod version;
 
 use std::fmt;
@@ -30,14 +31,27 @@ use crate::connect::{DockerEnv, Endpoint};
 pub struct Limits {
     /// Until there is a connection, TLS included.
     pub connect: Duration,
+    /// Until there is a connection through `ssh`: its log-in, the docker command over there, and
+    /// the engine's first answer.
+    pub connect_ssh: Duration,
     /// A whole call: connection, request, and the answer to its end.
     pub call: Duration,
 }
 
 impl Default for Limits {
-    /// 5 s and 30 s.
+    /// 5 s, 15 s and 30 s.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), call: Duration::from_secs(30) }
+        Self {
+            connect: Duration::from_secs(5),
+            connect_ssh: Duration::from_secs(15),
+            call: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    fn until_connected(&self, endpoint: &Endpoint) -> Duration {
+        if matches!(endpoint, Endpoint::Ssh(_)) { self.connect_ssh } else { self.connect }
     }
 }
 
@@ -60,6 +74,16 @@ pub struct Server {
     /// The architecture as images spell it: `amd64`.
     #[serde(default)]
     pub arch: String,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+/// A part of an engine that has a version of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Component {
+    #[serde(default)]
+    name: String,
 }
 
 /// Speaks to one engine in one version of its API. Cheap to clone.
@@ -91,11 +115,14 @@ impl Client {
     ///
     /// # Errors
     /// `Unavailable` or `PermissionDenied` without a connection, `Unsupported` for an engine that
-    /// speaks no version of the API that this library knows.
+    /// speaks no version of the API that this library knows, and for Podman, which speaks it with
+    /// other meanings.
     pub async fn connect_to(endpoint: Endpoint, limits: Limits) -> Result<Self> {
         let call = Call::reading("ask the engine for its version", "/version");
         let answer = exchange::run(&endpoint, &limits, None, &call).await?;
         let server: Server = answer.json(&call)?;
+        podman::refuse(&server)
+            .map_err(|error| error.with_context("engine", endpoint.to_string()))?;
         let version = version::choose(server.api_version, server.min_api_version)
             .map_err(|error| error.with_context("engine", endpoint.to_string()))?;
         Ok(Self { inner: Arc::new(Inner { endpoint, server, version, limits }) })

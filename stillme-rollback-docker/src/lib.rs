@@ -49,7 +49,7 @@ pub mod mock {
 }
 
 pub use self::auto::Auto;
-pub use self::connect::{DockerEnv, Endpoint};
+pub use self::connect::{DockerEnv, Endpoint, SshHost};
 pub use self::create_first::CreateFirst;
 pub use self::engine::Engine;
 pub use self::executor::DockerExecutor;

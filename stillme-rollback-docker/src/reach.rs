@@ -102,6 +102,9 @@ pub(crate) async fn published_at(endpoint: &Endpoint, binding: &Binding) -> Resu
         (address, Endpoint::Tcp(at) | Endpoint::Tls(at, _)) if address.is_unspecified() => {
             return resolve(&at.host, binding.host_port).await;
         }
+        (address, Endpoint::Ssh(at)) if address.is_unspecified() => {
+            return resolve(at.host(), binding.host_port).await;
+        }
         _ => {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -218,6 +221,11 @@ mod tests {
         let unix = Endpoint::Unix("/x.sock".into());
         let at =
             |host: &str| Endpoint::Tcp(crate::connect::HostPort { host: host.into(), port: 1 });
+        let ssh = |host: &str| {
+            let host = Some(format!("ssh://me@{host}"));
+            let env = crate::DockerEnv { host, ..crate::DockerEnv::default() };
+            Endpoint::resolve(&env).unwrap()
+        };
         for (endpoint, host_address, expected) in [
             (&unix, "0.0.0.0", Some("127.0.0.1:99")),
             (&unix, "::", Some("[::1]:99")),
@@ -226,6 +234,11 @@ mod tests {
             (&at("10.0.0.1"), "0.0.0.0", Some("10.0.0.1:99")),
             (&at("10.0.0.1"), "10.0.0.9", Some("10.0.0.9:99")),
             (&at("10.0.0.1"), "127.0.0.1", None),
+            (&ssh("10.0.0.1"), "0.0.0.0", Some("10.0.0.1:99")),
+            (&ssh("10.0.0.1"), "10.0.0.9", Some("10.0.0.9:99")),
+            (&ssh("10.0.0.1"), "127.0.0.1", None),
+            // Perhaps a virtual machine behind a forwarded port: its loopback is not this one.
+            (&ssh("127.0.0.1"), "127.0.0.1", None),
         ] {
             let binding = Binding {
                 container_port: 80,

@@ -15,6 +15,7 @@ mod interrupted;
 mod kills;
 mod refused;
 mod rollbacks;
+mod script;
 mod tool;
 
 #[path = "../../../stillme-rollback-docker/tests/support/real.rs"]

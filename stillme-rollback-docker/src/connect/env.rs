@@ -88,6 +88,7 @@ fn from_variables(env: &DockerEnv, host: &str) -> Result<Endpoint> {
     let with_tls = env.tls_verify || env.tls;
     let at = match host::parse(host, with_tls)? {
         Parsed::Unix(path) => return Ok(Endpoint::Unix(path)),
+        Parsed::Ssh(at) => return Ok(Endpoint::Ssh(at)),
         Parsed::Tcp(at) => at,
     };
     if !with_tls {
@@ -109,6 +110,7 @@ fn from_context(folder: &Path, name: &str) -> Result<Endpoint> {
     let tls_folder = context.tls_folder.as_deref();
     match host::parse(&context.host, tls_folder.is_some())? {
         Parsed::Unix(path) => Ok(Endpoint::Unix(path)),
+        Parsed::Ssh(at) => Ok(Endpoint::Ssh(at)),
         Parsed::Tcp(_) if context.skips_verification => {
             Err(tls::unverified(&format!("the context `{name}`")))
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
-use super::{Endpoint, HostPort};
+use super::{Endpoint, HostPort, SshHost, ssh};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 const PLAIN_PORT: u16 = 2375;
@@ -15,6 +15,7 @@ const TLS_PORT: u16 = 2376;
 pub(super) enum Parsed {
     Unix(PathBuf),
     Tcp(HostPort),
+    Ssh(SshHost),
 }
 
 /// Reads a host. Empty is the default socket; without a scheme it is TCP.
@@ -27,13 +28,14 @@ pub(super) fn parse(text: &str, with_tls: bool) -> Result<Parsed> {
         "unix" if rest.is_empty() => Ok(Parsed::Unix(PathBuf::from(DEFAULT_SOCKET))),
         "unix" => Ok(Parsed::Unix(PathBuf::from(rest))),
         "tcp" => parse_tcp(text, rest, with_tls).map(Parsed::Tcp),
-        "ssh" | "npipe" | "fd" => Err(Error::new(
+        "ssh" => ssh::parse(rest).map(Parsed::Ssh),
+        "npipe" | "fd" => Err(Error::new(
             ErrorKind::Unsupported,
             "find engine",
             format!("`{scheme}://` is not supported"),
         )
-        .with_hint("nothing was contacted; use unix:// or tcp:// with TLS")),
-        _ => Err(malformed(text, "begins with neither unix:// nor tcp://")),
+        .with_hint("nothing was contacted; use unix://, ssh://, or tcp:// with TLS")),
+        _ => Err(malformed(text, "begins with none of unix://, tcp:// and ssh://")),
     }
 }
 
@@ -103,5 +105,7 @@ fn malformed(text: &str, why: &str) -> Error {
         "find engine",
         format!("the host `{}` {why}", Printable(text)),
     )
-    .with_hint("nothing was contacted; write it as unix:///path or tcp://host:port")
+    .with_hint(
+        "nothing was contacted; write it as unix:///path, tcp://host:port or ssh://user@host",
+    )
 }

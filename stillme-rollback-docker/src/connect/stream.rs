@@ -2,16 +2,20 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use stillme_rollback_core::{Disposition, Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::tunnel::{self, Tunnel};
 use super::{Endpoint, HostPort};
 
 /// A connection of any kind.
@@ -20,48 +24,54 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Ssh(Box<Tunnel>),
 }
 
 /// Connects within `limit`. Whatever goes wrong here, no request was sent.
 pub(crate) async fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream> {
-    match tokio::time::timeout(limit, open(endpoint)).await {
-        Ok(connected) => connected,
-        Err(_) => {
-            Err(unreachable(endpoint, format!("no connection within {} s", limit.as_secs_f32())))
+    let connecting = async {
+        match endpoint {
+            Endpoint::Unix(path) => UnixStream::connect(path)
+                .await
+                .map(Stream::Unix)
+                .map_err(|error| explain(endpoint, error)),
+            Endpoint::Tcp(at) => tcp(endpoint, at).await.map(Stream::Tcp),
+            Endpoint::Tls(at, config) => tls(endpoint, at, config).await,
+            Endpoint::Ssh(at) => tunnel::open(at, limit).await.map(Box::new).map(Stream::Ssh),
         }
+    };
+    // An ssh keeps the limit itself, to be able to say how far it came.
+    if matches!(endpoint, Endpoint::Ssh(_)) {
+        return connecting.await;
     }
+    timeout(limit, connecting).await.unwrap_or_else(|_| {
+        Err(unreachable(endpoint, format!("no connection within {} s", limit.as_secs_f32())))
+    })
 }
 
-async fn open(endpoint: &Endpoint) -> Result<Stream> {
-    match endpoint {
-        Endpoint::Unix(path) => UnixStream::connect(path)
-            .await
-            .map(Stream::Unix)
-            .map_err(|error| explain(endpoint, error)),
-        Endpoint::Tcp(at) => tcp(endpoint, at).await.map(Stream::Tcp),
-        Endpoint::Tls(at, config) => {
-            let stream = tcp(endpoint, at).await?;
-            let name = ServerName::try_from(at.host.clone()).map_err(|error| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    "connect to engine",
-                    "its host is no name that a certificate can have",
+async fn tls(endpoint: &Endpoint, at: &HostPort, config: &Arc<ClientConfig>) -> Result<Stream> {
+    let stream = tcp(endpoint, at).await?;
+    let name = ServerName::try_from(at.host.clone()).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "connect to engine",
+            "its host is no name that a certificate can have",
+        )
+        .with_context("engine", endpoint.to_string())
+        .with_source(error)
+    })?;
+    TlsConnector::from(config.clone())
+        .connect(name, stream)
+        .await
+        .map(|stream| Stream::Tls(Box::new(stream)))
+        .map_err(|error| {
+            unreachable(endpoint, "TLS could not be agreed on")
+                .with_disposition(Disposition::Permanent)
+                .with_hint(
+                    "nothing was sent; does ca.pem belong to this engine, and does it speak TLS?",
                 )
-                .with_context("engine", endpoint.to_string())
                 .with_source(error)
-            })?;
-            TlsConnector::from(config.clone())
-                .connect(name, stream)
-                .await
-                .map(|stream| Stream::Tls(Box::new(stream)))
-                .map_err(|error| {
-                    unreachable(endpoint, "TLS could not be agreed on")
-                        .with_disposition(Disposition::Permanent)
-                        .with_hint("nothing was sent; does ca.pem belong to this engine, and does it speak TLS?")
-                        .with_source(error)
-                })
-        }
-    }
+        })
 }
 
 async fn tcp(endpoint: &Endpoint, at: &HostPort) -> Result<TcpStream> {
@@ -108,6 +118,7 @@ impl AsyncRead for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Ssh(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -122,6 +133,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Ssh(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -130,6 +142,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Ssh(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -138,6 +151,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Ssh(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -39,7 +39,7 @@ fn hosts_are_read_as_the_docker_command_reads_them() {
         ("tcp://0.0.0.0:2375", "Rejected"),
         ("10.0.0.1", "Rejected"),
         // Nothing that could mean anything, or that is not spoken.
-        ("ssh://me@host", "Unsupported"),
+        ("ssh://", "InvalidInput"),
         ("fd://", "Unsupported"),
         ("npipe:////./pipe/docker_engine", "Unsupported"),
         ("http://127.0.0.1:99", "InvalidInput"),
@@ -55,6 +55,75 @@ fn hosts_are_read_as_the_docker_command_reads_them() {
     ] {
         assert_eq!(shown(&with_host(host)), endpoint, "{host:?}");
     }
+}
+
+/// As above. What has no meaning for a host, or one for a shell or for `ssh` itself, is refused.
+#[test]
+fn ssh_hosts_are_read_as_the_docker_command_reads_them() {
+    for (rest, endpoint) in [
+        ("host", "ssh://host"),
+        ("me@host", "ssh://me@host"),
+        ("me@host:", "ssh://me@host"),
+        ("me@host:2222", "ssh://me@host:2222"),
+        ("me@host:22/", "ssh://me@host:22"),
+        ("me@[::1]:22", "ssh://me@[::1]:22"),
+        ("[fe80::1%eth0]", "ssh://[fe80::1%eth0]"),
+        ("me@host/run/user/1000/docker.sock", "ssh://me@host/run/user/1000/docker.sock"),
+        ("", "InvalidInput"),
+        ("@host", "InvalidInput"),
+        ("me@", "InvalidInput"),
+        ("me@/run/docker.sock", "InvalidInput"),
+        ("-oProxyCommand=id", "InvalidInput"),
+        ("-oProxyCommand=id@host", "InvalidInput"),
+        ("me@-oProxyCommand=id", "InvalidInput"),
+        ("me@[-oProxyCommand=id:]", "InvalidInput"),
+        ("me@host:-1", "InvalidInput"),
+        ("me@host:+22", "InvalidInput"),
+        ("me@host:0", "InvalidInput"),
+        ("me@host:65536", "InvalidInput"),
+        ("me@::1", "InvalidInput"),
+        ("me@[::1", "InvalidInput"),
+        ("me@[::1]22", "InvalidInput"),
+        ("me@host?x=y", "InvalidInput"),
+        ("me@host#x", "InvalidInput"),
+        ("me@ho st", "InvalidInput"),
+        ("me@host\n", "ssh://me@host"),
+        ("me@ho\nst", "InvalidInput"),
+        ("m\u{435}@host", "InvalidInput"),
+        ("me@%h", "InvalidInput"),
+        ("$(id)@host", "InvalidInput"),
+        ("me@host/run/$(id).sock", "InvalidInput"),
+        ("me@host/run/a b.sock", "InvalidInput"),
+        ("me@host/run/x;id", "InvalidInput"),
+    ] {
+        assert_eq!(shown(&with_host(&format!("ssh://{rest}"))), endpoint, "{rest:?}");
+    }
+}
+
+#[test]
+fn a_password_in_a_host_is_refused_and_not_cited() {
+    for host in ["ssh://me:canary-7@host", "ssh://me:canary-7@ho st", "ssh://me:canary-7@@host:x"] {
+        let error = Endpoint::resolve(&with_host(host)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!format!("{error:?} {error}").contains("canary-7"), "{error}");
+    }
+}
+
+#[test]
+fn ssh_gets_nothing_that_it_could_take_for_an_option() {
+    let arguments = |host: &str| {
+        let Endpoint::Ssh(at) = Endpoint::resolve(&with_host(host)).unwrap() else {
+            panic!("{host} is no ssh host")
+        };
+        let arguments = at.arguments(std::time::Duration::from_secs(15));
+        arguments.iter().map(|a| a.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let always = "-T -oBatchMode=yes -oConnectTimeout=15";
+    assert_eq!(arguments("ssh://host"), format!("{always} -- host docker system dial-stdio"));
+    assert_eq!(
+        arguments("ssh://me@[::1]:2222/run/d.sock"),
+        format!("{always} -l me -p 2222 -- ::1 docker --host=unix:///run/d.sock system dial-stdio")
+    );
 }
 
 /// A folder of configuration with the contexts `front` and `back`, and `front` as the current one.
@@ -154,6 +223,8 @@ fn contexts_are_held_to_the_same_safety() {
         (r#"{"Host":"tcp://10.0.0.1:2375"}"#, "Rejected"),
         (r#"{"Host":"tcp://127.0.0.1:2375"}"#, "tcp://127.0.0.1:2375"),
         (r#"{"Host":"tcp://10.0.0.1:2376","SkipTLSVerify":true}"#, "Rejected"),
+        (r#"{"Host":"ssh://me@host"}"#, "ssh://me@host"),
+        (r#"{"Host":"ssh://-oProxyCommand=id"}"#, "InvalidInput"),
         (r#"{"Host":""}"#, "unix:///var/run/docker.sock"),
         (r#"{}"#, "unix:///var/run/docker.sock"),
         ("null", "NotFound"),
@@ -177,6 +248,34 @@ fn tls_needs_its_authority_and_verifies() {
     assert!(!format!("{error:?}").contains("canary-7"));
     let env = DockerEnv { tls_verify: false, tls: true, ..env };
     assert_eq!(shown(&env), "Rejected", "TLS with anybody");
+}
+
+/// A rootless engine is a socket like any other; its path is the user's.
+#[test]
+fn a_socket_may_have_any_path() {
+    for path in
+        ["/run/user/1000/docker.sock", "/run/us er/%41?b#c/d\u{f6}cker:1@x.sock", "/a//b/../c"]
+    {
+        let endpoint = Endpoint::resolve(&with_host(&format!("unix://{path}"))).unwrap();
+        assert!(matches!(&endpoint, Endpoint::Unix(at) if at == Path::new(path)), "{endpoint}");
+    }
+}
+
+#[tokio::test]
+async fn a_rootless_engine_is_reached_whatever_its_folder_is_called() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("us er/%41?b#c/d\u{f6}cker:1@x");
+    fs::create_dir_all(&folder).unwrap();
+    let socket = folder.join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let host = format!("unix://{}", socket.display());
+    let endpoint = Endpoint::resolve(&with_host(&host)).unwrap();
+    let limit = std::time::Duration::from_secs(10);
+    let (connected, accepted) = tokio::join!(
+        stream::connect(&endpoint, limit),
+        tokio::time::timeout(limit, listener.accept())
+    );
+    assert!(connected.is_ok() && accepted.unwrap().is_ok());
 }
 
 #[test]

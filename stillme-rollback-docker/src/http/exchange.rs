@@ -64,7 +64,7 @@ async fn exchange(
     let deadline = Instant::now() + limit;
     // Built first: a request that can't be built must not cost a connection.
     let request = request(endpoint, version, call)?;
-    let connection = stream::connect(endpoint, limits.connect.min(limit)).await?;
+    let connection = stream::connect(endpoint, limits.until_connected(endpoint).min(limit)).await?;
     match timeout_at(deadline, talk(connection, request, call, sink)).await {
         Ok(answered) => answered,
         Err(_) => Err(failure::timed_out(call, limit)),
@@ -86,7 +86,7 @@ fn request(
     }
     let host = match endpoint {
         // What the docker command sends: the engine wants a valid header and ignores it.
-        Endpoint::Unix(_) => "api.moby.localhost".to_owned(),
+        Endpoint::Unix(_) | Endpoint::Ssh(_) => "api.moby.localhost".to_owned(),
         Endpoint::Tcp(at) | Endpoint::Tls(at, _) => at.to_string(),
     };
     let mut request = Request::builder()
