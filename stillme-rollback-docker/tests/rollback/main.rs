@@ -9,6 +9,7 @@ mod real;
 
 mod auto_remove;
 mod ends;
+mod neighbours;
 mod refusals;
 mod settings;
 mod stage;

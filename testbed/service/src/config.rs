@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// SIGTERM changes nothing; only SIGKILL (or SIGINT) ends it.
     pub(crate) ignore_sigterm: bool,
+    /// No handler for SIGTERM: as the first process of a container it never gets one.
+    pub(crate) deaf: bool,
     /// It exits by itself with this code.
     pub(crate) exit: Option<Exit>,
     /// Share of requests to `/` that get a 500.
@@ -85,6 +87,7 @@ impl Config {
             boot_delay: knobs.duration("TESTBED_BOOT_DELAY")?.unwrap_or_default(),
             ready_delay: knobs.duration("TESTBED_READY_DELAY")?.unwrap_or_default(),
             drain: knobs.duration("TESTBED_DRAIN")?.unwrap_or_default(),
+            deaf: knobs.parsed("TESTBED_DEAF", "true or false", false)?,
             ignore_sigterm: knobs.parsed("TESTBED_IGNORE_SIGTERM", "true or false", false)?,
             exit: Exit::of(exit_code, exit_after),
             error_rate: knobs.parsed(

@@ -90,7 +90,7 @@ struct Life {
 impl Life {
     fn begin(config: &Config) -> io::Result<Self> {
         let crash = config.exit.map(|Exit { code, after }| (Instant::now() + after, code));
-        Ok(Self { stops: stops(config.ignore_sigterm)?, crash })
+        Ok(Self { stops: stops(config)?, crash })
     }
 
     /// Waits for the end, or until `limit` has passed without one.
@@ -113,8 +113,10 @@ impl Life {
 
 /// Signals as messages. Process 1 of a container has no default handlers: without this, SIGTERM
 /// would do nothing at all.
-fn stops(ignore_sigterm: bool) -> io::Result<Receiver<Stop>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+fn stops(config: &Config) -> io::Result<Receiver<Stop>> {
+    let ignore_sigterm = config.ignore_sigterm;
+    let heard: &[i32] = if config.deaf { &[SIGINT] } else { &[SIGTERM, SIGINT] };
+    let mut signals = Signals::new(heard)?;
     let (sender, receiver) = channel();
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {

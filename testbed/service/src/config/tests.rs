@@ -15,7 +15,7 @@ fn defaults_are_a_well_behaved_service_on_8080() {
     assert_eq!(config.own_address(), "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.boot_delay, Duration::ZERO);
     assert_eq!(config.drain, Duration::ZERO);
-    assert!(!config.ignore_sigterm);
+    assert!(!config.ignore_sigterm && !config.deaf);
     assert_eq!(config.exit, None);
     assert_eq!(config.error_rate, ErrorRate::NONE);
     assert_eq!(config.unhealthy_after, None);
@@ -46,6 +46,7 @@ fn every_knob_is_read() {
         ready_delay: Duration::from_secs(3),
         drain: Duration::from_secs(60),
         ignore_sigterm: true,
+        deaf: false,
         exit: Some(Exit { code: 42, after: Duration::from_secs(5) }),
         error_rate: "0.25".parse().unwrap(),
         latency: Duration::from_millis(150),
