@@ -23,9 +23,7 @@ use super::yaml;
 use crate::names::ContainerId;
 
 /// How long a question may take: the first generation needs a second on a busy machine.
-const QUESTION: Duration = Duration::from_secs(60);
-/// How long a command may take to say its version.
-const VERSION: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of an error that are shown.
 const SHOWN: usize = 5;
 
@@ -91,6 +89,7 @@ pub struct Compose {
     flavour: Flavour,
     version: ComposeVersion,
     env: Vec<(OsString, OsString)>,
+    patience: Duration,
 }
 
 impl fmt::Debug for Compose {
@@ -125,16 +124,21 @@ pub struct ComposeId {
 impl Compose {
     /// The commands that are installed: the plugin first, as its users are told to prefer it. They run
     /// in this process's environment, where `DOCKER_HOST` and the files' variables come from; `env` is
-    /// laid over it.
+    /// laid over it. No question to them may take longer than `patience`.
     ///
     /// # Errors
     /// `NotFound` if there is none, saying what was tried.
-    pub async fn installed_in_env(env: &[(OsString, OsString)]) -> Result<Vec<Self>> {
+    pub async fn installed_in_env(
+        env: &[(OsString, OsString)],
+        patience: Duration,
+    ) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         let mut tried = Vec::new();
         for flavour in [Flavour::Plugin, Flavour::StandAlone] {
-            match ask_version(flavour, env).await {
-                Ok(version) => found.push(Self { flavour, version, env: env.to_vec() }),
+            match ask_version(flavour, env, patience).await {
+                Ok(version) => {
+                    found.push(Self { flavour, version, env: env.to_vec(), patience });
+                }
                 Err(error) => tried.push(error),
             }
         }
@@ -338,7 +342,7 @@ impl Compose {
     }
 
     async fn ask(&self, doing: &str, process: &Process) -> Result<Ended> {
-        let ended = process.run(doing, QUESTION, None).await.map_err(|error| {
+        let ended = process.run(doing, self.patience, None).await.map_err(|error| {
             // It only read.
             let kind = error.kind();
             Error::new(kind, doing, "the compose command gave no answer")
@@ -382,9 +386,13 @@ fn found_on_path(name: &str, env: &[(OsString, OsString)]) -> PathBuf {
     found.unwrap_or_else(|| Path::new("/nonexistent").join(name))
 }
 
-async fn ask_version(flavour: Flavour, env: &[(OsString, OsString)]) -> Result<ComposeVersion> {
+async fn ask_version(
+    flavour: Flavour,
+    env: &[(OsString, OsString)],
+    patience: Duration,
+) -> Result<ComposeVersion> {
     let process = program(flavour, env).args(["version", "--short"]);
-    let ended = process.run("ask compose for its version", VERSION, None).await?;
+    let ended = process.run("ask compose for its version", patience, None).await?;
     let text = String::from_utf8_lossy(ended.out.expose()).into_owned();
     if !ended.status.success() {
         let message = format!("exit code {}", code(&ended));
@@ -433,7 +441,12 @@ mod tests {
     use super::*;
 
     fn compose(flavour: Flavour, version: &str) -> Compose {
-        Compose { flavour, version: ComposeVersion::new(version).unwrap(), env: Vec::new() }
+        Compose {
+            flavour,
+            version: ComposeVersion::new(version).unwrap(),
+            env: Vec::new(),
+            patience: PATIENCE,
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod observe;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use stillme_rollback_core::{
@@ -20,7 +21,7 @@ use super::names::{Project, ServiceName};
 use super::overlay::Overlay;
 use super::scene::{self, key};
 use super::sticky::{Change, Edit};
-use super::{files, lock, sticky};
+use super::{command, files, lock, sticky};
 use crate::detail::text;
 use crate::engine::{ContainerFilter, Engine};
 use crate::names::ImageId;
@@ -55,6 +56,7 @@ pub struct ComposeExecutor {
     folder: PathBuf,
     env: Vec<(OsString, OsString)>,
     records: Vec<Recorded>,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for ComposeExecutor {
@@ -68,7 +70,7 @@ impl ComposeExecutor {
     /// plans, and `folder` a folder of its own: both are kept for as long as runs may be resumed.
     pub fn new(engine: Arc<dyn Engine>, key: HashKey, folder: impl Into<PathBuf>) -> Self {
         let (env, records) = (Vec::new(), Vec::new());
-        Self { engine, key, folder: folder.into(), env, records }
+        Self { engine, key, folder: folder.into(), env, records, patience: command::PATIENCE }
     }
 
     /// The same executor, whose compose commands have this in their environment beside that of this
@@ -87,8 +89,15 @@ impl ComposeExecutor {
         self
     }
 
+    /// The same executor, waiting this long for an answer of a compose command instead of a minute.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     async fn installed(&self) -> Result<Vec<Compose>> {
-        Compose::installed_in_env(&self.env).await
+        Compose::installed_in_env(&self.env, self.patience).await
     }
 
     async fn replicas(&self, project: &Project) -> Result<Vec<Replica>> {
