@@ -91,6 +91,15 @@ impl Definition {
             for file in agreed("files", replicas.iter().map(named))?.unwrap_or_default() {
                 files.push(root.file(&relative_to(dir.path(), &file))?);
             }
+            // A run of ours kept it there after its `up`, so that the containers do not name it. Whether
+            // it is what they were made with, the reproduction check tells.
+            let is_ours =
+                |replica: &&Replica| replica.files.iter().any(|file| overlay::is_ours(ours, file));
+            if let ([only], true) = (files.as_slice(), replicas.iter().any(is_ours))
+                && let Some(kept) = default_override(dir.path(), only).filter(|kept| kept.exists())
+            {
+                files.push(root.file(&kept)?);
+            }
         } else {
             for file in &options.files {
                 files.push(root.file(&absolute(file)?)?);
@@ -186,6 +195,16 @@ impl Found {
         let index = self.documents.iter().rposition(defines)?;
         Some(&self.definition.files[index])
     }
+}
+
+/// The override file that an `up` without `-f` reads beside a project's only file, if it reads that.
+pub(super) fn default_override(dir: &Path, file: &Path) -> Option<PathBuf> {
+    let stem = file.file_stem()?.to_str()?;
+    let extension = file.extension()?.to_str()?;
+    let is_default = file.parent() == Some(dir)
+        && matches!(stem, "compose" | "docker-compose")
+        && matches!(extension, "yml" | "yaml");
+    is_default.then(|| dir.join(format!("{stem}.override.{extension}")))
 }
 
 /// v1 writes files as they were named, from wherever it was called: in the folder itself or above it.

@@ -7,7 +7,8 @@ use stillme_rollback_core::Printable;
 
 use super::names::ServiceName;
 
-/// The paths at which two configurations differ, without those of `services`' images.
+/// The paths at which two configurations differ, without those of `services`' images. Extensions at the
+/// top (`x-common`) mean nothing to Compose but by what refers to them, which is looked at.
 pub(super) fn beside_images<'a>(
     before: &Value,
     after: &Value,
@@ -17,7 +18,8 @@ pub(super) fn beside_images<'a>(
         services.into_iter().map(|name| vec!["services", name.as_str(), "image"]).collect();
     let mut found = Vec::new();
     walk(before, after, &mut Vec::new(), &mut |path| {
-        if !allowed.contains(path) {
+        let is_extension = path.first().is_some_and(|first| first.starts_with("x-"));
+        if !is_extension && !allowed.contains(path) {
             found.push(shown(path));
         }
     });
@@ -70,7 +72,7 @@ mod tests {
             change(&mut after);
             beside_images(&before, &after, [&web])
         };
-        let cases: [(&dyn Fn(&mut Value), &[&str]); 7] = [
+        let cases: [(&dyn Fn(&mut Value), &[&str]); 9] = [
             (&|_| {}, &[]),
             (&|v| v["services"]["db"]["image"] = json!("d:2"), &["services.db.image"]),
             (
@@ -83,6 +85,8 @@ mod tests {
             ),
             (&|v| v["services"]["web"]["ports"] = json!([1, 2]), &["services.web.ports"]),
             (&|v| v["volumes"] = json!({}), &["volumes"]),
+            (&|v| v["x-image"] = json!("a:1"), &[]),
+            (&|v| v["services"]["web"]["x-a"] = json!(1), &["services.web.x-a"]),
             (
                 &|v| {
                     v["services"].as_object_mut().unwrap().remove("db");

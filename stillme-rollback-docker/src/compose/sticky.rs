@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use stillme_rollback_core::{Error, ErrorKind, HashKey, Result};
 
-use super::definition::{Definition, Found};
+use super::definition::{Definition, Found, default_override};
 use super::files;
 use super::names::ServiceName;
 use super::overlay::Overlay;
@@ -129,7 +129,7 @@ fn kept_override(
     key: &HashKey,
 ) -> Result<(Change, String)> {
     let kept = Kept::of(definition);
-    let edit = if definition.files.contains(&kept.path) || kept.path.exists() && kept.is_read {
+    let edit = if definition.files.contains(&kept.path) {
         Edit::Images(overlay.images.clone())
     } else {
         Edit::Keep(overlay.clone())
@@ -147,23 +147,16 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn of(definition: &Definition) -> Self {
         let first = &definition.files[0];
-        let folder = first.parent().unwrap_or(Path::new("/"));
-        let stem = first.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = first.extension().unwrap_or_default().to_string_lossy();
-        let over = folder.join(format!("{stem}.override.{extension}"));
-        let is_default = folder == definition.dir
-            && matches!(&*stem, "compose" | "docker-compose")
-            && matches!(&*extension, "yml" | "yaml");
-        let is_read = is_default
-            && match definition.files.as_slice() {
+        let read = default_override(&definition.dir, first).filter(|over| {
+            match definition.files.as_slice() {
                 [_] => !over.exists(),
-                [_, second] => *second == over,
+                [_, second] => second == over,
                 _ => false,
-            };
-        if is_read {
-            Self { path: over, is_read }
-        } else {
-            Self { path: folder.join(format!("{stem}.rollback.json")), is_read }
+            }
+        });
+        match read {
+            Some(path) => Self { path, is_read: true },
+            None => Self { path: first.with_extension("rollback.json"), is_read: false },
         }
     }
 }

@@ -11,7 +11,7 @@ use stillme_rollback_core::journal::MemoryJournal;
 use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{
-    CheckSpec, Error, Evidence, HashKey, Plan, PlanRefusal, Request, Result, RunId, Strategy as _,
+    CheckSpec, Error, Evidence, HashKey, Plan, PlanRefusal, Request, Result, Strategy as _,
     Verdict, Verifier,
 };
 use stillme_rollback_docker::compose::{
@@ -258,11 +258,6 @@ impl Stage {
         names.sort();
         names
     }
-}
-
-/// A run that nobody made.
-pub(crate) fn some_run() -> RunId {
-    "01M86GJ8J9HYMQZZAV5D0P422X".parse().unwrap()
 }
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use stillme_rollback_core::ErrorKind;
 
 use crate::generation::Kind;
-use crate::project::{Stage, some_run};
+use crate::project::Stage;
 
 #[tokio::test]
 async fn drift_is_named_and_refused_unless_it_is_allowed() {
@@ -126,13 +126,12 @@ async fn what_is_not_there_is_named_with_what_there_is() {
         let error = stage.refused(names, to).await;
         assert!(error.to_string().contains(why), "{names:?} {to}: {error}");
     }
-    let _ = some_run();
 }
 
 /// Who shares the network of a service that is replaced would be left without one.
 #[tokio::test]
 async fn a_service_with_a_lodger_goes_back_only_with_him() {
-    for mut stage in Stage::each().await {
+    for stage in Stage::each().await {
         let kind = stage.generation.kind;
         stage.images(&["v1", "v2"]).await;
         stage.write(
@@ -143,6 +142,5 @@ async fn a_service_with_a_lodger_goes_back_only_with_him() {
         stage.compose(&["up", "-d"]).await;
         let error = stage.refused(&["web"], "v1").await;
         assert!(error.to_string().contains("`side` (network_mode of `web`)"), "{kind:?}: {error}");
-        let _ = &mut stage;
     }
 }

@@ -98,23 +98,21 @@ async fn somebody_elses_deploy_is_left_alone() {
     }
 }
 
-/// An `up` that was killed leaves containers under other names; the next one puts that in order.
+/// An `up` of the first generation that was killed leaves the old container stopped and renamed; the next
+/// one puts that in order.
 #[tokio::test]
 async fn what_a_killed_up_left_is_healed_by_the_next() {
-    for kind in [Kind::First, Kind::StandAlone] {
-        let Some(mut stage) = Stage::of(kind).await else { continue };
-        stage.serving().await;
-        let old = stage.containers("web").await[0].clone();
-        // As the first generation leaves it: the old one renamed and stopped, the new one not made yet.
-        let name = format!("{}_{}", old.id.short(), old.name.as_ref().unwrap());
-        stage.bed.engine.stop_container(&old.id, Duration::from_secs(1)).await.unwrap();
-        stage.bed.engine.rename_container(&old.id, &name.parse().unwrap()).await.unwrap();
-        let plan = stage.plan(&["web"], "v1").await;
-        assert!(plan.to_string().contains("was interrupted here and left"), "{kind:?}: {plan}");
-        let report = stage.take_back(&["web"], "v1").await;
-        assert_eq!(report.state, Some(EndState::RolledBack), "{kind:?}: {report}");
-        assert_eq!(stage.versions("web").await, ["v1"], "{kind:?}");
-        let name = stage.containers("web").await[0].name.clone().unwrap();
-        assert!(!name.as_str().starts_with(old.id.short()), "{kind:?}: {name}");
-    }
+    let Some(mut stage) = Stage::of(Kind::First).await else { return };
+    stage.serving().await;
+    let old = stage.containers("web").await[0].clone();
+    let name = format!("{}_{}", old.id.short(), old.name.as_ref().unwrap());
+    stage.bed.engine.stop_container(&old.id, Duration::from_secs(1)).await.unwrap();
+    stage.bed.engine.rename_container(&old.id, &name.parse().unwrap()).await.unwrap();
+    let plan = stage.plan(&["web"], "v1").await;
+    assert!(plan.to_string().contains("was interrupted here and left"), "{plan}");
+    let report = stage.take_back(&["web"], "v1").await;
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+    assert_eq!(stage.versions("web").await, ["v1"]);
+    let name = stage.containers("web").await[0].name.clone().unwrap();
+    assert!(!name.as_str().starts_with(old.id.short()), "{name}");
 }

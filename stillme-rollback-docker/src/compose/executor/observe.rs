@@ -511,7 +511,10 @@ impl Look<'_> {
             for (change, text) in
                 sticky::changes(options.sticky, self.found, &overlay, &executor.key)?
             {
-                executor.try_change(self.compose, &orders, &change, &text).await?;
+                let tried = executor.try_change(self.compose, &orders, &change, &text).await;
+                tried.map_err(|error| {
+                    error.with_hint("nothing was touched; choose another way with --sticky")
+                })?;
                 detail.changes.push(change);
             }
         }
