@@ -72,7 +72,8 @@ mod tests {
             change(&mut after);
             beside_images(&before, &after, [&web])
         };
-        let cases: [(&dyn Fn(&mut Value), &[&str]); 9] = [
+        type Row<'a> = (&'a dyn Fn(&mut Value), &'a [&'a str]);
+        let cases: [Row<'_>; 9] = [
             (&|_| {}, &[]),
             (&|v| v["services"]["db"]["image"] = json!("d:2"), &["services.db.image"]),
             (

@@ -113,12 +113,15 @@ pub(super) fn changes(
     overlay: &Overlay,
     key: &HashKey,
 ) -> Result<Vec<(Change, String)>> {
-    match sticky {
-        Sticky::None => Ok(Vec::new()),
-        Sticky::Override => Ok(vec![kept_override(&found.definition, overlay, key)?]),
-        Sticky::Env => Ok(vec![variables(found, overlay, key)?]),
-        Sticky::File => images(found, overlay, key),
-    }
+    let mut changes = match sticky {
+        Sticky::None => Vec::new(),
+        Sticky::Override => vec![kept_override(&found.definition, overlay, key)?],
+        Sticky::Env => vec![variables(found, overlay, key)?],
+        Sticky::File => images(found, overlay, key)?,
+    };
+    // Back to what a file has said all along: there is nothing to edit.
+    changes.retain(|(change, _)| change.before.as_ref() != Some(&change.after));
+    Ok(changes)
 }
 
 /// The file that a bare `up` reads beside the project's own, where it would; else one that has to be

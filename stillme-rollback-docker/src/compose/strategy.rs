@@ -174,10 +174,12 @@ fn stickiness(detail: &Detail) -> Note {
     let files = || {
         let paths: Vec<_> =
             detail.changes.iter().map(|change| change.path.display().to_string()).collect();
-        paths.join(", ")
+        if paths.is_empty() { "the file that is kept".to_owned() } else { paths.join(", ") }
     };
     match detail.sticky {
-        Sticky::None if back.is_empty() => Note::info("sticky: the files name the target already"),
+        _ if back.is_empty() && detail.changes.is_empty() => {
+            Note::info("sticky: the files name the target already")
+        }
         Sticky::None => Note::warning(format!(
             "not sticky: the next `up` deploys {} again; --sticky override, env or file keeps the rollback",
             back.join(", ")
@@ -187,6 +189,9 @@ fn stickiness(detail: &Detail) -> Note {
             files(),
             back.join(", ")
         )),
+        _ if detail.changes.is_empty() => {
+            Note::info("sticky: the file that would be edited says the target already")
+        }
         Sticky::Override | Sticky::Env | Sticky::File => Note::info(format!(
             "sticky: {} is edited after the verdict, so that the next `up` keeps the target; a copy of what was there is kept",
             files()

@@ -4,12 +4,7 @@
 //! Without an engine these tests are left out: see `STILLME_TEST_DOCKER` in `real`. A generation that is
 //! not here is left out as well, and that is said.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fake;
 mod generation;
