@@ -26,6 +26,12 @@ enum Made {
     Several(usize),
 }
 
+async fn find(engine: &dyn Engine, run: &Run, named: Option<&ContainerId>) -> Result<Made> {
+    let Some(named) = named else { return find_made(engine, run.id).await };
+    let found = engine.inspect_container(&named.into()).await?;
+    Ok(found.map_or(Made::None, |container| Made::One(named.clone(), Box::new(container))))
+}
+
 async fn find_made(engine: &dyn Engine, run: RunId) -> Result<Made> {
     let filter = ContainerFilter::all().label(LABEL_RUN, &run.to_string());
     let made = engine.list_containers(&filter).await?;
@@ -39,17 +45,20 @@ async fn find_made(engine: &dyn Engine, run: RunId) -> Result<Made> {
     }
 }
 
-/// The container of a run and its state, or the verdict that follows from there being none.
+/// A container that is named, or that a run made, and its state, or the verdict that follows from there
+/// being none.
 async fn look(
     engine: &dyn Engine,
     run: &Run,
+    named: Option<&ContainerId>,
     check: &str,
 ) -> Result<std::result::Result<(ContainerId, Box<Secret<Value>>, State), Verdict>> {
-    let (outcome, evidence) = match find_made(engine, run.id).await? {
+    let (outcome, evidence) = match find(engine, run, named).await? {
         Made::One(id, container) => match State::of(container.expose()) {
             Some(state) => return Ok(Ok((id, container, state))),
             None => (Outcome::Inconclusive, "the engine shows no state of it".to_owned()),
         },
+        Made::None if named.is_some() => (Outcome::Fail, "the container is gone".to_owned()),
         Made::None => (Outcome::Fail, "the container that the run made is gone".to_owned()),
         Made::Several(n) => {
             (Outcome::Inconclusive, format!("{n} containers say that the run made them"))

@@ -4,6 +4,7 @@
 //! - [`connect`] finds the engine as the docker command does, [`http`] speaks to it.
 //! - [`Engine`] is what this crate needs of an engine, some twenty calls; [`HttpEngine`] is a real one.
 //! - [`names`] holds identities, names and labels; [`versions`] what a container could go back to.
+//! - [`compose`] takes services of Docker Compose back, through the compose command.
 //! - [`health`] has the verdicts that an engine can give by itself.
 //!
 //! Nothing here logs a request or an answer: both hold environment values.
@@ -11,6 +12,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod checks;
+pub mod compose;
 pub mod connect;
 pub mod dependents;
 pub mod detail;

@@ -10,6 +10,9 @@
 )]
 
 mod commands;
+mod compose;
+#[cfg(feature = "test-kill")]
+mod compose_kills;
 mod interrupted;
 #[cfg(feature = "test-kill")]
 mod kills;
@@ -22,7 +25,6 @@ mod tool;
 mod real;
 
 /// Straight to the terminal: what a test prints is not shown when it passes.
-#[cfg(feature = "test-kill")]
 fn say(line: &str) {
     use std::io::Write as _;
     // Who runs the tests without a terminal does without the line.

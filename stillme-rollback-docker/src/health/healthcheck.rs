@@ -34,18 +34,26 @@ const OUTPUT_CAP: usize = 0;
 pub struct HealthcheckVerifier {
     engine: Arc<dyn Engine>,
     good_in_a_row: u32,
+    container: Option<ContainerId>,
 }
 
 impl HealthcheckVerifier {
     /// A verifier on an engine.
     pub fn new(engine: Arc<dyn Engine>) -> Self {
-        Self { engine, good_in_a_row: 3 }
+        Self { engine, good_in_a_row: 3, container: None }
     }
 
     /// The same verifier, wanting this many good runs in a row; at least one.
     #[must_use]
     pub fn wanting(mut self, good_in_a_row: u32) -> Self {
         self.good_in_a_row = good_in_a_row.max(1);
+        self
+    }
+
+    /// The same verifier on this container, whoever made it.
+    #[must_use]
+    pub fn of_container(mut self, container: ContainerId) -> Self {
+        self.container = Some(container);
         self
     }
 
@@ -128,10 +136,11 @@ impl Verifier for HealthcheckVerifier {
         let left = || time_left.saturating_sub(begin.elapsed());
         let mut tally = Tally::default();
         loop {
-            let (id, container, state) = match look(&*self.engine, run, CHECK).await? {
-                Ok(seen) => seen,
-                Err(verdict) => return Ok(verdict),
-            };
+            let (id, container, state) =
+                match look(&*self.engine, run, self.container.as_ref(), CHECK).await? {
+                    Ok(seen) => seen,
+                    Err(verdict) => return Ok(verdict),
+                };
             if let Some(why) = not_running(&state) {
                 return Ok(single(Check::new(CHECK, Outcome::Fail, why)));
             }

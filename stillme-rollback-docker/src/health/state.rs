@@ -65,18 +65,8 @@ impl StateVerifier {
 
     /// What is to be watched, and its state, or the verdict that follows from there being none.
     async fn look(&self, run: &Run) -> Result<Result<(Secret<Value>, State), Verdict>> {
-        let Some(container) = &self.container else {
-            let seen = look(&*self.engine, run, CHECK).await?;
-            return Ok(seen.map(|(_, container, state)| (*container, state)));
-        };
-        let gone = |why| single(Check::new(CHECK, Outcome::Fail, why));
-        let Some(found) = self.engine.inspect_container(&container.into()).await? else {
-            return Ok(Err(gone("the container is gone")));
-        };
-        match State::of(found.expose()) {
-            Some(state) => Ok(Ok((found, state))),
-            None => Ok(Err(gone("the engine shows no state of it"))),
-        }
+        let seen = look(&*self.engine, run, self.container.as_ref(), CHECK).await?;
+        Ok(seen.map(|(_, container, state)| (*container, state)))
     }
 
     /// What the published ports show within `limit`: how many there are, and one that does not

@@ -3,6 +3,7 @@
 //! Names, releases and URLs are taken as text here and read by the types of the libraries, whose
 //! refusals neither repeat a secret nor let the text steer a terminal.
 
+mod compose;
 mod docker;
 mod help;
 mod options;
@@ -12,11 +13,12 @@ mod values;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
-pub(crate) use self::values::{Happened, Inconclusive, Output, Platform, Strategy};
+pub(crate) use self::values::{Happened, Inconclusive, Output, Platform, Sticky, Strategy};
 
 /// Takes a service back to a version that worked, and proves it.
 #[derive(Debug, Parser)]
@@ -43,6 +45,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Take a Docker container back to another version
     Docker(Docker),
+    /// Take services of Docker Compose back to another version
+    Compose(Compose),
     /// Show what a target could go back to
     Versions(Versions),
     /// Go on with a run that was interrupted or paused

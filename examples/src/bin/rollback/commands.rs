@@ -1,6 +1,7 @@
 //! The commands, one file each. Those that take a target back are a [`Job`](crate::flow::Job) each.
 
 pub(crate) mod abort;
+pub(crate) mod compose;
 pub(crate) mod docker;
 pub(crate) mod recover;
 pub(crate) mod resume;

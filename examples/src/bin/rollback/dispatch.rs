@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 use stillme_rollback_core::{Error, ErrorKind, Printable};
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
-use crate::commands::{abort, docker, resume, runs, show, versions};
+use crate::commands::{abort, compose, docker, resume, runs, show, versions};
 use crate::exit::{ERROR, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
 use crate::output;
@@ -42,8 +42,10 @@ pub(crate) fn run(
 async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcome {
     match command {
         Command::Docker(arguments) => docker::run(&arguments, io, around).await,
+        Command::Compose(arguments) => compose::run(&arguments, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
-            Platform::Docker => versions::run(&arguments, io, around).await,
+            Platform::Docker => versions::of_container(&arguments, io, around).await,
+            Platform::Compose => versions::of_services(&arguments, io, around).await,
         },
         Command::Resume(arguments) => resume::run(&arguments, io, around).await,
         Command::Runs(arguments) => runs::run(&arguments, io, around).await,
@@ -63,6 +65,7 @@ fn completions(arguments: &Completions, io: &mut Io) -> u8 {
 fn format_of(command: &Command) -> Output {
     match command {
         Command::Docker(arguments) => arguments.rollback.format.output,
+        Command::Compose(arguments) => arguments.rollback.format.output,
         Command::Versions(arguments) => arguments.format.output,
         Command::Resume(arguments) => arguments.format.output,
         Command::Runs(arguments) => arguments.format.output,

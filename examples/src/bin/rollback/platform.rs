@@ -3,12 +3,14 @@
 //! A run is put together from its plan and its platform alone, whether it begins or goes on: so a run
 //! that is resumed is the run that was begun.
 
+mod compose;
 mod docker;
 
 use std::sync::Arc;
 
 use stillme_rollback_core::{CheckSpec, Error, ErrorKind, Executor, Result, Target, Verifier};
 
+pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
 use crate::state_dir::StateDir;
 
@@ -30,10 +32,17 @@ pub(crate) async fn of(target: &Target, state: &StateDir) -> Result<Box<dyn Plat
             docker.check_target(target).await?;
             Ok(Box::new(docker))
         }
+        "compose" => {
+            let compose = Compose::connect(state).await?;
+            compose.check_target(target).await?;
+            Ok(Box::new(compose))
+        }
         _ => Err(Error::new(
             ErrorKind::Unsupported,
             "find target",
-            format!("the run is of {target}, which is no Docker container"),
+            format!(
+                "the run is of {target}, which is neither a Docker container nor a Compose service"
+            ),
         )
         .with_hint("nothing was touched; use the version that began the run")),
     }

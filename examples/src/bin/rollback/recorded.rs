@@ -5,6 +5,7 @@ use stillme_rollback_core::report::{Assurance, Report};
 use stillme_rollback_core::{
     EndState, Error, ErrorKind, Evidence, Printable, Release, Result, RunId, Target,
 };
+use stillme_rollback_docker::compose;
 
 /// The runs of a journal, newest first, and what could not be read.
 #[derive(Debug, Default)]
@@ -53,6 +54,28 @@ impl Recorded {
             add(&report.from, Evidence::LeftBy { run: report.run });
         }
         releases
+    }
+}
+
+impl Recorded {
+    /// What the runs of Compose services say of their releases, newest first.
+    pub(crate) fn of_compose(&self) -> Vec<compose::Recorded> {
+        let mut records = Vec::new();
+        for report in self.reports.iter().filter(|report| report.target.platform() == "compose") {
+            if report.state != Some(EndState::RolledBack) {
+                continue;
+            }
+            let mut add = |release: &Release, evidence| {
+                let mut release = release.clone();
+                release.evidence = vec![evidence];
+                records.push(compose::Recorded::new(report.target.clone(), release));
+            };
+            if matches!(report.assurance, Assurance::Verified | Assurance::Weak) {
+                add(&report.to, Evidence::VerifiedBy { run: report.run });
+            }
+            add(&report.from, Evidence::LeftBy { run: report.run });
+        }
+        records
     }
 }
 

@@ -41,6 +41,12 @@ impl StateDir {
         FileJournal::new(&self.dir)
     }
 
+    /// The folder of what Compose runs leave: overlays that containers name, locks, copies of edited
+    /// files.
+    pub(crate) fn compose(&self) -> PathBuf {
+        self.dir.join("compose")
+    }
+
     /// The key of the hashes in plans. Made when it is first needed, and kept: a plan that was shown
     /// must have the same fingerprint when it is approved.
     pub(crate) fn hash_key(&self) -> Result<HashKey> {

@@ -19,6 +19,32 @@ pub(crate) enum Output {
 pub(crate) enum Platform {
     /// A container of a Docker engine
     Docker,
+    /// Services of Docker Compose: SERVICE, or PROJECT/SERVICE
+    Compose,
+}
+
+/// What makes a rollback of Compose services stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sticky {
+    /// Nothing: the next `up` deploys what the files say
+    None,
+    /// An override file beside the compose file
+    Override,
+    /// The variable in the environment file
+    Env,
+    /// The image in the compose file
+    File,
+}
+
+impl From<Sticky> for stillme_rollback_docker::compose::Sticky {
+    fn from(choice: Sticky) -> Self {
+        match choice {
+            Sticky::None => Self::None,
+            Sticky::Override => Self::Override,
+            Sticky::Env => Self::Env,
+            Sticky::File => Self::File,
+        }
+    }
 }
 
 /// The ways to switch.

@@ -39,17 +39,7 @@ impl Docker {
     /// Goes on if a run's target is a container of this engine.
     pub(super) async fn check_target(&self, target: &Target) -> Result<()> {
         let here = self.target(&ContainerName::new(target.name())?).await?;
-        if here == *target {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Mismatch,
-            "find target",
-            "the run is of another Docker engine than the one that answers here",
-        )
-        .with_context("engine of the run", target.scope())
-        .with_context("engine here", here.scope())
-        .with_hint("nothing was touched; set DOCKER_HOST or DOCKER_CONTEXT to the run's engine"))
+        check_same(target, &here)
     }
 
     /// The executor for containers, which goes by these records of a target's releases.
@@ -61,6 +51,21 @@ impl Docker {
     pub(crate) fn leftovers(&self) -> RecoverExecutor {
         RecoverExecutor::new(Arc::new(self.engine.clone()))
     }
+}
+
+/// Goes on if the engine of a run is the one that answers here.
+pub(super) fn check_same(target: &Target, here: &Target) -> Result<()> {
+    if here == target {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        "find target",
+        "the run is of another Docker engine than the one that answers here",
+    )
+    .with_context("engine of the run", target.scope())
+    .with_context("engine here", here.scope())
+    .with_hint("nothing was touched; set DOCKER_HOST or DOCKER_CONTEXT to the run's engine"))
 }
 
 impl Platform for Docker {
