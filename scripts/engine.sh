@@ -320,7 +320,23 @@ stop() {
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.2
     done
+    [ "$kind" = debian ] || remove_chains
     rm -f "$(record_of "$kind")"
+}
+
+# An engine leaves its chains in the firewall when it ends. Debian's does not know these names, so it
+# would neither use nor remove them.
+remove_chains() {
+    local filter chains=(DOCKER-FORWARD DOCKER-BRIDGE DOCKER-CT DOCKER-INTERNAL) chain
+    for filter in iptables ip6tables; do
+        "$filter" -w 10 -D FORWARD -j DOCKER-FORWARD || true
+        for chain in "${chains[@]}"; do
+            "$filter" -w 10 -F "$chain" || true
+        done
+        for chain in "${chains[@]}"; do
+            "$filter" -w 10 -X "$chain" || true
+        done
+    done 2>/dev/null
 }
 
 # Stops our engine of this kind if it runs.
