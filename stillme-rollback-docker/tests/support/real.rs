@@ -79,8 +79,10 @@ impl Testbed {
     /// `ENV VERSION` being the tag. Gives its reference and its id.
     pub(crate) async fn image(&self, tag: &str, lines: &[&str]) -> (ImageRef, ImageId) {
         let reference: ImageRef = format!("{}:{tag}", self.prefix).parse().unwrap();
+        // The label first, so that no layer is shared with another test's image: when that is removed
+        // in the middle of this build, containerd's store no longer knows the layers in the cache.
         let dockerfile = format!(
-            "FROM scratch\nCOPY service /service\nENV VERSION={tag}\nLABEL {LABEL}={}\nENTRYPOINT [\"/service\"]\n{}\n",
+            "FROM scratch\nLABEL {LABEL}={}\nCOPY service /service\nENV VERSION={tag}\nENTRYPOINT [\"/service\"]\n{}\n",
             self.prefix,
             lines.join("\n")
         );
