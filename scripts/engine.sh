@@ -1,19 +1,29 @@
 #!/usr/bin/env bash
-# A Docker engine for the tests and the demo: uses the one that answers, and only where there is
-# none installs and starts one. Stops nothing but what it started.
+# Docker engines for the tests and the demo, one at a time: two would share `docker0` and the rules of
+# the firewall. Stops nothing but what it started.
 #
-#   scripts/engine.sh up       exit 0: an engine answers; 3: none can be had, and why
-#   scripts/engine.sh down     stops the engine that `up` started; any other is left alone
-#   scripts/engine.sh status   exit 0: an engine answers; 3: none does
+#   scripts/engine.sh up           uses the engine that answers; only where there is none, installs
+#                                  and starts Debian's
+#   scripts/engine.sh up current   builds (testbed/engine) and starts a current one with data of its
+#                                  own, in the place of Debian's if this script started that; prints
+#                                  its address for DOCKER_HOST, alone on stdout
+#   scripts/engine.sh down         stops the engine that `up` started; any other is left alone
+#   scripts/engine.sh status       exit 0: an engine answers; 3: none does
+#
+# `up` ends with 0: the engine answers; 3: it can't be had, and why. `up` takes `up current` back.
 set -euo pipefail
 
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ROOT
 readonly UNAVAILABLE=3
 readonly START_LIMIT=60
 readonly STOP_LIMIT=60
 readonly INSTALL_LIMIT=900
 readonly SOCKET=/var/run/docker.sock
-readonly PID_FILE=/var/run/docker.pid
-readonly CONTAINERD_PID_FILE=/var/run/docker/containerd/containerd.pid
+# What the current engine has of its own while it runs. Short: containerd puts sockets below, and the
+# path of one has at most 107 bytes.
+readonly CURRENT_ROOT=/run/stillme-rollback-testbed
+readonly CURRENT_HOST=unix://$CURRENT_ROOT/docker.sock
 
 say() { printf 'engine: %s\n' "$*" >&2; }
 
@@ -37,15 +47,17 @@ state_dir() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# The version of the engine that the docker command talks to, by DOCKER_HOST or its context.
+# The version of the engine at an address; without one, of that which the docker command talks to by
+# DOCKER_HOST or its context.
 server_version() {
     has docker || return 1
     local version
-    version=$(timeout 15 docker version --format '{{.Server.Version}}' 2>/dev/null) || return 1
+    version=$(timeout 15 docker ${1:+--host "$1"} version --format '{{.Server.Version}}' 2>/dev/null) ||
+        return 1
     [ -n "$version" ] && echo "$version"
 }
 
-answers() { server_version >/dev/null; }
+answers() { server_version "$@" >/dev/null; }
 
 # Where the docker command looks for an engine.
 endpoint() {
@@ -101,10 +113,25 @@ running_dockerd() {
     return 1
 }
 
-# The pid of the engine that we started and that still runs.
+# Where is kept which process is ours: of `debian` or `current`.
+record_of() {
+    case "$1" in
+    debian) echo "$STATE/engine" ;;
+    current) echo "$STATE/engine-current" ;;
+    esac
+}
+
+log_of() {
+    case "$1" in
+    debian) echo "$STATE/dockerd.log" ;;
+    current) echo "$STATE/dockerd-current.log" ;;
+    esac
+}
+
+# The pid of the engine, `debian` or `current`, that we started and that still runs.
 our_pid() {
     local record pid
-    record=$(cat "$STATE/engine" 2>/dev/null) || return 1
+    record=$(cat "$(record_of "$1")" 2>/dev/null) || return 1
     pid=${record%% *}
     is_dockerd "$pid" && [ "$(identity_of "$pid")" = "$record" ] && echo "$pid"
 }
@@ -148,34 +175,52 @@ remove_stale_pid_file() {
     fi
 }
 
-# Waits until an engine answers. $1 is the dockerd that should come up.
+# wait_for_answer PID [HOST]: until an engine answers. PID is the dockerd that should come up.
 wait_for_answer() {
     local pid=$1 deadline=$((SECONDS + START_LIMIT))
-    until answers; do
+    shift
+    until answers "$@"; do
         is_dockerd "$pid" || return 1
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.2
     done
 }
 
-start_engine() {
-    local log=$STATE/dockerd.log pid
-    remove_stale_pid_file "$PID_FILE" dockerd
-    remove_stale_pid_file "$CONTAINERD_PID_FILE" containerd
+start_debian() { start debian "unix://$SOCKET" /var/run/docker.pid /var/run/docker dockerd; }
+
+# It neither reads the machine's configuration nor touches the other engine's data.
+start_current() {
+    local bin=$1/bin
+    mkdir -p "$CURRENT_ROOT"
+    echo '{}' >"$CURRENT_ROOT/daemon.json"
+    # Its runc before the machine's, which can be too old for it.
+    PATH=$bin:$PATH start current "$CURRENT_HOST" "$CURRENT_ROOT/docker.pid" "$CURRENT_ROOT/exec" \
+        "$bin/dockerd" --config-file "$CURRENT_ROOT/daemon.json" --data-root "$STATE/current" \
+        --userland-proxy-path "$bin/docker-proxy"
+}
+
+# start debian|current HOST PID_FILE EXEC_ROOT COMMAND [OPTION...]
+start() {
+    local kind=$1 host=$2 pid_file=$3 exec_root=$4 log pid
+    shift 4
+    log=$(log_of "$kind")
+    remove_stale_pid_file "$pid_file" dockerd
+    remove_stale_pid_file "$exec_root/containerd/containerd.pid" containerd
     say "starts dockerd (log: $log)"
     # A session of its own, so that neither Ctrl-C nor the end of this terminal reaches it; without
     # the lock, which it would hold for as long as it lives.
-    setsid dockerd --host "unix://$SOCKET" --pidfile "$PID_FILE" \
+    setsid "$@" --host "$host" --pidfile "$pid_file" --exec-root "$exec_root" \
         >"$log" 2>&1 </dev/null 9>&- &
     pid=$!
     wait_for_exec "$pid"
-    identity_of "$pid" >"$STATE/engine" || true
-    if ! wait_for_answer "$pid"; then
+    identity_of "$pid" >"$(record_of "$kind")" || true
+    if ! wait_for_answer "$pid" "$host"; then
         tail -n 15 "$log" >&2
-        stop "$pid" || true
-        unavailable "dockerd ended, or did not answer within $START_LIMIT s: the end of its log is above"
+        stop "$kind" "$pid" || true
+        say "dockerd ended, or did not answer within $START_LIMIT s: the end of its log is above"
+        return 1
     fi
-    say "engine $(server_version) answers; stop it with: scripts/engine.sh down"
+    say "engine $(server_version "$host") answers at $host; stop it with: scripts/engine.sh down"
 }
 
 # Between fork and exec the process is still called bash or setsid.
@@ -186,14 +231,36 @@ wait_for_exec() {
     done
 }
 
+# Two at once break each other's network, so one that we did not start rules the other out.
+require_no_dockerd() {
+    local pid
+    if pid=$(running_dockerd); then
+        unavailable "a dockerd runs (pid $pid) that this script did not start: it is left alone, and a second one beside it would break its network"
+    fi
+}
+
+require_root() {
+    [ "$(uname -s)" = Linux ] || unavailable "only on Linux an engine can be started; start Docker and try again"
+    [ "$(id -u)" -eq 0 ] || unavailable "only root can start an engine; start one or set DOCKER_HOST"
+}
+
+require_packages() {
+    if ! { has docker && has dockerd && has iptables; }; then
+        is_debian || unavailable "this is not Debian: install and start Docker, or set DOCKER_HOST"
+        install_engine
+    fi
+}
+
 up() {
     local pid
     if answers; then
         say "uses the engine $(server_version) at $(endpoint)"
         return
     fi
+    say "no engine answers at $(endpoint)"
     is_default_endpoint ||
-        unavailable "no engine answers at $(endpoint); none is started for an address that was chosen by DOCKER_HOST or a context"
+        unavailable "none is started for an address that was chosen by DOCKER_HOST or a context"
+    stop_ours current
     if pid=$(running_dockerd); then
         has docker || unavailable "dockerd runs (pid $pid), but there is no docker command"
         say "dockerd runs already (pid $pid): waits for it"
@@ -202,61 +269,116 @@ up() {
         say "uses the engine $(server_version) at $(endpoint)"
         return
     fi
-    [ "$(uname -s)" = Linux ] || unavailable "no engine answers; start Docker and try again"
-    [ "$(id -u)" -eq 0 ] ||
-        unavailable "no engine answers at $(endpoint), and only root can start one; start one or set DOCKER_HOST"
-    if ! { has docker && has dockerd && has iptables; }; then
-        is_debian || unavailable "no engine answers, and this is not Debian: install and start Docker, or set DOCKER_HOST"
-        install_engine
-    fi
+    require_root
+    require_packages
     # Under systemd the package has started its service by now.
     if pid=$(running_dockerd); then
         wait_for_answer "$pid" || unavailable "dockerd (pid $pid) does not answer at $(endpoint)"
         say "uses the engine $(server_version) that the package started"
         return
     fi
-    start_engine
+    start_debian || exit "$UNAVAILABLE"
+}
+
+# Before the lock is taken and anything is stopped: it takes minutes, and can fail.
+build_current() {
+    require_root
+    our_pid debian >/dev/null || our_pid current >/dev/null || require_no_dockerd
+    "$ROOT/testbed/engine/build.sh"
+}
+
+# up_current FOLDER: the one that was built there.
+up_current() {
+    local folder=$1 pid had_debian=
+    if pid=$(our_pid current) && [ "/proc/$pid/exe" -ef "$folder/bin/dockerd" ] &&
+        wait_for_answer "$pid" "$CURRENT_HOST"; then
+        say "uses the engine $(server_version "$CURRENT_HOST") at $CURRENT_HOST"
+        echo "$CURRENT_HOST"
+        return
+    fi
+    require_packages
+    stop_ours current
+    if our_pid debian >/dev/null; then
+        had_debian=yes
+        stop_ours debian
+    fi
+    require_no_dockerd
+    if ! start_current "$folder"; then
+        [ -z "$had_debian" ] || start_debian || true
+        exit "$UNAVAILABLE"
+    fi
+    echo "$CURRENT_HOST"
 }
 
 # --- down and status ---------------------------------------------------------------------------
 
+# stop debian|current PID
 stop() {
-    local pid=$1 deadline=$((SECONDS + STOP_LIMIT))
+    local kind=$1 pid=$2 deadline=$((SECONDS + STOP_LIMIT))
     kill -TERM "$pid" 2>/dev/null || true
     while is_dockerd "$pid"; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.2
     done
-    rm -f "$STATE/engine"
+    [ "$kind" = debian ] || remove_chains
+    rm -f "$(record_of "$kind")"
 }
 
-down() {
-    local pid
-    if ! pid=$(our_pid); then
-        rm -f "$STATE/engine"
-        say "nothing to stop: no running engine was started by this script"
+# An engine leaves its chains in the firewall when it ends. Debian's does not know these names, so it
+# would neither use nor remove them.
+remove_chains() {
+    local filter chains=(DOCKER-FORWARD DOCKER-BRIDGE DOCKER-CT DOCKER-INTERNAL) chain
+    for filter in iptables ip6tables; do
+        "$filter" -w 10 -D FORWARD -j DOCKER-FORWARD || true
+        for chain in "${chains[@]}"; do
+            "$filter" -w 10 -F "$chain" || true
+        done
+        for chain in "${chains[@]}"; do
+            "$filter" -w 10 -X "$chain" || true
+        done
+    done 2>/dev/null
+}
+
+# Stops our engine of this kind if it runs.
+stop_ours() {
+    local kind=$1 pid
+    if ! pid=$(our_pid "$kind"); then
+        rm -f "$(record_of "$kind")"
         return
     fi
-    say "stops dockerd (pid $pid)"
-    stop "$pid" || {
+    say "stops dockerd (pid $pid), and with it the containers on it"
+    stop "$kind" "$pid" || {
         say "dockerd (pid $pid) still runs after $STOP_LIMIT s; not killed, it may be stopping containers: try again"
         exit 1
     }
 }
 
+down() {
+    our_pid debian >/dev/null || our_pid current >/dev/null ||
+        say "nothing to stop: no running engine was started by this script"
+    stop_ours current
+    stop_ours debian
+}
+
 status() {
-    local version pid
+    local version kind pid host answering='' ours=''
     if version=$(server_version); then
+        answering=yes
         echo "engine $version answers at $(endpoint)"
     else
         echo "no engine answers at $(endpoint)"
     fi
-    if pid=$(our_pid); then
-        echo "started by this script: dockerd, pid $pid, log $STATE/dockerd.log"
-    else
-        echo "not started by this script"
-    fi
-    [ -n "${version:-}" ] || exit "$UNAVAILABLE"
+    for kind in debian current; do
+        if pid=$(our_pid "$kind"); then
+            ours=yes
+            host=unix://$SOCKET
+            [ "$kind" = debian ] || host=$CURRENT_HOST
+            answers "$host" && answering=yes
+            echo "started by this script: dockerd at $host, pid $pid, log $(log_of "$kind")"
+        fi
+    done
+    [ -n "$ours" ] || echo "not started by this script"
+    [ -n "$answering" ] || exit "$UNAVAILABLE"
 }
 
 # Two calls at once must not start two engines.
@@ -270,12 +392,16 @@ locked() {
 STATE=$(state_dir)
 readonly STATE
 
-case "${1:-}" in
+case "$*" in
 up) if answers; then up; else locked up; fi ;;
+"up current")
+    folder=$(build_current) || exit
+    locked up_current "$folder"
+    ;;
 down) locked down ;;
 status) status ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

@@ -4,6 +4,9 @@
 # Cheap steps first; the first that fails ends the run. With CI=true nothing may be left out; else
 # what this machine can't do is left out, and the end says so.
 #
+# The tests run on the default engine; those that use one, once more on a current engine, which is
+# built where Go is there. Its turn is the last, and the engine from before is started again after it.
+#
 #   STILLME_TEST_DOCKER=off   leaves the tests on a Docker engine out (not with CI=true)
 set -euo pipefail
 
@@ -17,9 +20,12 @@ readonly FORBIDDEN=(ring)
 readonly CARGO_DENY_VERSION=0.20.2
 readonly TOOLS=${XDG_CACHE_HOME:-${HOME:?}/.cache}/stillme-rollback/tools
 readonly STEP_LIMIT=3000
+# The test programs of docker and examples that use an engine.
+readonly ENGINE_TESTS=(law rollback engine create_first conformance secrets demo)
 
 TIMES=()
 LEFT_OUT=()
+HAS_CURRENT_ENGINE=
 
 # --- saying what happens -----------------------------------------------------------------------
 
@@ -157,6 +163,18 @@ set_up_engine() {
     esac
 }
 
+# Built here and not in its step: that takes minutes, which are not the tests'.
+set_up_current_engine() {
+    [ "$STILLME_TEST_DOCKER" = required ] || return 0
+    local code=0
+    testbed/engine/build.sh >/dev/null || code=$?
+    case "$code" in
+    0) HAS_CURRENT_ENGINE=yes ;;
+    3) leave_out "tests on a current Docker engine: it can't be built, see above" ;;
+    *) fail "testbed/engine/build.sh (exit code $code)" ;;
+    esac
+}
+
 # --- steps -------------------------------------------------------------------------------------
 
 check_format() { limited cargo fmt --all --check; }
@@ -225,6 +243,34 @@ run_tests() {
     limited cargo test --locked --workspace --all-features --lib --bins --tests --examples
 }
 
+# In a run of the same packages and features as `run_tests`, so that nothing is compiled again.
+run_tests_on() {
+    local name tests=()
+    for name in "${ENGINE_TESTS[@]}"; do
+        tests+=(--test "$name")
+    done
+    DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features "${tests[@]}"
+}
+
+restore_engine() { scripts/engine.sh down && scripts/engine.sh up; }
+
+test_current_engine() {
+    local code=0 host
+    host=$(scripts/engine.sh up current) || code=$?
+    case "$code" in
+    0) ;;
+    3)
+        leave_out "tests on a current Docker engine: it can't be started, see above"
+        return
+        ;;
+    *) fail "scripts/engine.sh up current (exit code $code)" ;;
+    esac
+    trap restore_engine EXIT
+    step "tests on a current engine ($host)" run_tests_on "$host"
+    trap - EXIT
+    restore_engine || fail "the engine from before does not start again"
+}
+
 # --- all of it -----------------------------------------------------------------------------------
 
 set_up_rust
@@ -233,6 +279,7 @@ set_up_cargo_deny
 set_up_sshd
 set_up_podman
 set_up_engine
+set_up_current_engine
 
 step "format (rustfmt)" check_format
 has shellcheck && step "scripts (shellcheck)" check_scripts
@@ -244,6 +291,9 @@ step "lints, no features (clippy)" lint_no_features
 step "documentation (rustdoc)" check_documentation
 step "doctests" run_doctests
 step "tests" run_tests
+if [ -n "$HAS_CURRENT_ENGINE" ]; then
+    test_current_engine
+fi
 
 printf '\n=== passed\n'
 printf '%s\n' "${TIMES[@]}"

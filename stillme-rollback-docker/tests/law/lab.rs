@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -16,6 +17,10 @@ use super::engine::tar;
 
 /// Labs of one process that run at the same time.
 static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// On containerd's store the classic builder loses layers, those in its cache and its own, if an image
+/// is removed meanwhile: builds go on beside each other, removals alone.
+static IMAGES: RwLock<()> = RwLock::new(());
 
 pub(crate) struct Lab {
     pub(crate) engine: Engine,
@@ -137,7 +142,9 @@ impl Lab {
         let mut files = files.to_vec();
         files.push(("Dockerfile", content.as_bytes()));
         let path = format!("/build?t={tag}");
+        let building = IMAGES.read().unwrap();
         let (status, log) = self.engine.raw("POST", &path, "application/x-tar", &tar(&files));
+        drop(building);
         let log = String::from_utf8_lossy(&log);
         assert!(status == 200 && !log.contains("errorDetail"), "{lines}: {status} {log}");
         self.images.borrow_mut().insert(lines.to_owned(), tag.clone());
@@ -253,6 +260,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        let _removing = IMAGES.write().unwrap();
         for path in self.trash.get_mut().drain(..).rev() {
             self.engine.call("DELETE", &path, &Value::Null);
         }

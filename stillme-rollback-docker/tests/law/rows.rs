@@ -1,6 +1,7 @@
 //! The rows: what a user asked for, and the lines of both images. Nothing here is started.
 
 use serde_json::{Value, json};
+use stillme_rollback_docker::recreate::ApiVersion;
 
 use super::Lab;
 
@@ -53,6 +54,9 @@ pub(crate) fn rows(lab: &Lab) -> Vec<Row> {
     rows.extend(volumes(lab));
     rows.extend(shared(lab));
     rows.extend(networks(lab));
+    if lab.engine.api >= ApiVersion::new(1, 48) {
+        rows.extend(recent(lab));
+    }
     rows
 }
 
@@ -343,5 +347,43 @@ fn networks(lab: &Lab) -> Vec<Row> {
             json!({"MacAddress": "02:42:0a:d5:00:63", "HostConfig": {"NetworkMode": front}}),
         )
         .on(front, fixed(0)),
+    ]
+}
+
+/// What engines know since API 1.43 to 1.48.
+fn recent(lab: &Lab) -> Vec<Row> {
+    let check = |interval: &str| {
+        format!("HEALTHCHECK --start-period=5s --start-interval={interval} CMD [\"/h\"]")
+    };
+    let user = json!({"Healthcheck": {"StartInterval": 3_000_000_000_u64}});
+    let (front, back) = (lab.front(), lab.back());
+    let files = lab.image("ENV FILES=1");
+    let named = format!("{front}-parts");
+    lab.remove_later(format!("/volumes/{named}?force=1"));
+    let mount = |name, mount: Value| host(name, json!({"Mounts": [mount]}));
+    vec![
+        row("health: the image's interval at the start", &check("1s"), &check("2s"), json!({})),
+        row("health: the user's interval at the start", &check("1s"), &check("2s"), user),
+        host("annotations", json!({"Annotations": {"com.example.a": "b"}})),
+        host("network: priorities of the gateway", json!({"NetworkMode": front}))
+            .on(front, json!({"GwPriority": 1}))
+            .on(back, json!({"GwPriority": 5})),
+        host("network: a MAC address on it", json!({"NetworkMode": front}))
+            .on(front, json!({"MacAddress": "02:42:0a:d5:00:64"})),
+        mount(
+            "mounts: an image",
+            json!({"Type": "image", "Source": files, "Target": "/files", "ReadOnly": true}),
+        ),
+        mount(
+            "mounts: a part of a volume",
+            json!({"Type": "volume", "Source": named, "Target": "/part", "VolumeOptions": {"Subpath": "a"}}),
+        ),
+        mount(
+            "mounts: what is below stays writable",
+            json!({
+                "Type": "bind", "Source": "/tmp", "Target": "/host", "ReadOnly": true,
+                "BindOptions": {"ReadOnlyNonRecursive": true},
+            }),
+        ),
     ]
 }

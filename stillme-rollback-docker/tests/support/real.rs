@@ -21,12 +21,17 @@ use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
 };
+use tokio::sync::RwLock;
 
 /// The label of everything that a test makes; its value names the test.
 const LABEL: &str = "dev.stillme.testbed.test";
 
 /// Building the service cold on two busy cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
+
+/// On containerd's store the classic builder loses layers, those in its cache and its own, if an image
+/// is removed meanwhile: builds go on beside each other, removals alone.
+static IMAGES: RwLock<()> = RwLock::const_new(());
 
 /// One test's corner of a real engine. Removes what has its label when dropped.
 pub(crate) struct Testbed {
@@ -79,8 +84,9 @@ impl Testbed {
     /// `ENV VERSION` being the tag. Gives its reference and its id.
     pub(crate) async fn image(&self, tag: &str, lines: &[&str]) -> (ImageRef, ImageId) {
         let reference: ImageRef = format!("{}:{tag}", self.prefix).parse().unwrap();
+        // The label first, so that what a build leaves that was cut off has it, too.
         let dockerfile = format!(
-            "FROM scratch\nCOPY service /service\nENV VERSION={tag}\nLABEL {LABEL}={}\nENTRYPOINT [\"/service\"]\n{}\n",
+            "FROM scratch\nLABEL {LABEL}={}\nCOPY service /service\nENV VERSION={tag}\nENTRYPOINT [\"/service\"]\n{}\n",
             self.prefix,
             lines.join("\n")
         );
@@ -91,7 +97,9 @@ impl Testbed {
             .query("forcerm", "true")
             .body("application/x-tar", context(&dockerfile))
             .within(BUILD_LIMIT);
+        let building = IMAGES.read().await;
         let answer = self.engine.client().call(&build).await.unwrap();
+        drop(building);
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         assert!(!text.contains("\"error\""), "{text}");
         let image = self.engine.inspect_image(reference.as_str()).await.unwrap().unwrap();
@@ -226,10 +234,12 @@ impl Testbed {
             Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
             Err(_) => Vec::<Value>::new(),
         };
+        let removing = IMAGES.write().await;
         for id in images.iter().filter_map(|image| image["Id"].as_str()) {
             let call = Call::deleting("remove image", format!("/images/{id}"));
             let _ = client.call(&call.query("force", "true")).await;
         }
+        drop(removing);
         for what in ["networks", "volumes"] {
             let call = Call::posting("prune", format!("/{what}/prune"));
             let _ = client.call(&call.query("filters", filters.clone())).await;
