@@ -1,6 +1,6 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo rollback test fmt lint doc figures clean
+.PHONY: help demo rollback test fmt lint doc figures outage clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,9 @@ doc: ## the documentation of all crates
 
 figures: ## the table of figures
 	cargo run --quiet --release -p stillme-rollback-benches --bin figures
+
+outage: ## how long users wait while a container is replaced, on the engine that answers
+	cargo run --quiet --release -p stillme-rollback-benches --bin outage -- --svg docs/outage.svg
 
 clean: ## removes what was built; engines and their images stay
 	cargo clean
