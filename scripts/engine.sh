@@ -320,14 +320,25 @@ stop() {
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.2
     done
-    [ "$kind" = debian ] || remove_chains
+    forget "$kind"
+}
+
+# Of an engine that has ended, also of one that was killed.
+forget() {
+    local kind=$1
+    if [ "$kind" = current ] && [ -e "$(record_of current)" ]; then
+        remove_chains
+    fi
     rm -f "$(record_of "$kind")"
 }
 
 # An engine leaves its chains in the firewall when it ends. Debian's does not know these names, so it
-# would neither use nor remove them.
+# would neither use nor remove them; another that runs by now may use them.
 remove_chains() {
     local filter chains=(DOCKER-FORWARD DOCKER-BRIDGE DOCKER-CT DOCKER-INTERNAL) chain
+    if running_dockerd >/dev/null; then
+        return
+    fi
     for filter in iptables ip6tables; do
         "$filter" -w 10 -D FORWARD -j DOCKER-FORWARD || true
         for chain in "${chains[@]}"; do
@@ -343,7 +354,7 @@ remove_chains() {
 stop_ours() {
     local kind=$1 pid
     if ! pid=$(our_pid "$kind"); then
-        rm -f "$(record_of "$kind")"
+        forget "$kind"
         return
     fi
     say "stops dockerd (pid $pid), and with it the containers on it"
