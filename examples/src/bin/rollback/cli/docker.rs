@@ -31,6 +31,11 @@ pub(crate) struct Docker {
     #[arg(long)]
     pub(crate) allow_shared_writes: bool,
 
+    /// How many old containers stay, this run's own included; older ones are removed at the end, never
+    /// their volumes
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) keep: u16,
+
     #[command(flatten)]
     pub(crate) rollback: Rollback,
 }

@@ -20,6 +20,7 @@ pub(crate) async fn run(arguments: &cli::Docker, io: &mut Io, around: &Surroundi
         strategy: arguments.strategy,
         auto_remove: arguments.allow_auto_remove,
         shared_writes: arguments.allow_shared_writes,
+        keep: usize::from(arguments.keep),
     };
     flow::run(&TakeBack { name, to, choice }, &arguments.rollback, io, around).await
 }
@@ -35,15 +36,16 @@ struct Choice {
     strategy: cli::Strategy,
     auto_remove: bool,
     shared_writes: bool,
+    keep: usize,
 }
 
 impl Choice {
     fn strategy(&self, key: &HashKey) -> Box<dyn Strategy> {
-        let mut create_first = CreateFirst::new(key.clone());
+        let mut create_first = CreateFirst::new(key.clone()).keeping(self.keep);
         if self.auto_remove {
             create_first = create_first.allow_auto_remove();
         }
-        let mut warm_swap = WarmSwap::new(key.clone());
+        let mut warm_swap = WarmSwap::new(key.clone()).keeping(self.keep);
         if self.shared_writes {
             warm_swap = warm_swap.allow_shared_writes();
         }
