@@ -1,0 +1,141 @@
+//! Somebody else deploys before each request of a run: theirs is never touched, and the run says so.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use serde_json::json;
+use stillme_rollback_core::engine::Engine as Rollback;
+use stillme_rollback_core::journal::MemoryJournal;
+use stillme_rollback_core::lease::MemoryLease;
+use stillme_rollback_core::testing::Simulated;
+use stillme_rollback_core::{
+    Capabilities, EndState, Executor, Exhibit, Facts, HashKey, Observation, Plan, Request, Result,
+    Run, Step, StepContext, Strategy, Target,
+};
+use stillme_rollback_docker::testing::{
+    DockerModel, ModelContainer, ModelEngine, ModelState, ModelVerifier,
+};
+use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor, WarmSwap};
+
+type Sim = Simulated<DockerModel>;
+
+fn key() -> HashKey {
+    HashKey::from_bytes([7; 32])
+}
+
+fn executor(sim: &Sim) -> DockerExecutor {
+    DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key())
+}
+
+/// Somebody removes what has the name and runs their own.
+fn deploy(model: &mut DockerModel) {
+    let image = model.tags["web:v2"].clone();
+    model.containers_mut().retain(|_, container| container.name != "web");
+    let is_free = model.serving().is_none();
+    let config = json!({"Image": "web:theirs", "Labels": {}});
+    let id = model.add("web", image, config, json!({"RestartPolicy": {"Name": "always"}}));
+    let theirs = model.containers_mut().get_mut(&id).unwrap();
+    theirs.state = if is_free { ModelState::Running } else { ModelState::Created };
+    theirs.has_port = is_free;
+}
+
+fn theirs(model: &DockerModel) -> Option<ModelContainer> {
+    let is_it = |container: &&ModelContainer| container.config["Image"] == "web:theirs";
+    model.containers.values().find(is_it).cloned()
+}
+
+/// An executor before whose request with this number somebody deploys.
+#[derive(Debug)]
+struct Overtaken {
+    inner: DockerExecutor,
+    sim: Sim,
+    at: usize,
+    requests: AtomicUsize,
+}
+
+#[async_trait]
+impl Executor for Overtaken {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn observe(&self, target: &Target) -> Result<Observation> {
+        self.inner.observe(target).await
+    }
+
+    async fn facts(&self, run: &Run) -> Result<Facts> {
+        self.inner.facts(run).await
+    }
+
+    async fn apply(&self, context: &StepContext, step: &Step) -> Result<()> {
+        if self.requests.fetch_add(1, Ordering::Relaxed) == self.at {
+            self.sim.change(deploy);
+        }
+        self.inner.apply(context, step).await
+    }
+
+    async fn undo(&self, context: &StepContext, step: &Step) -> Result<()> {
+        self.inner.undo(context, step).await
+    }
+
+    async fn evidence(&self, run: &Run) -> Result<Vec<Exhibit>> {
+        self.inner.evidence(run).await
+    }
+}
+
+async fn plan(model: &DockerModel, strategy: &dyn Strategy) -> Plan {
+    let executor = executor(&Simulated::new(model.clone()));
+    let target = executor.target(&ContainerName::new("web").unwrap()).await.unwrap();
+    let (observation, goal) = executor.observe_for(&target, &"v1".parse().unwrap()).await.unwrap();
+    strategy.plan(&observation, &Request::new(goal)).unwrap()
+}
+
+/// Runs a plan until somebody deploys before request `at`. `None` if there was no such request.
+async fn overtaken(model: &DockerModel, plan: &Plan, at: usize) -> Option<(EndState, Sim)> {
+    let sim = Simulated::new(model.clone());
+    let executor = Arc::new(Overtaken {
+        inner: executor(&sim),
+        sim: sim.clone(),
+        at,
+        requests: AtomicUsize::new(0),
+    });
+    let engine = Rollback::builder(
+        Arc::clone(&executor) as Arc<_>,
+        Arc::new(ModelVerifier::new(sim.clone())),
+        Arc::new(MemoryJournal::new()),
+        Arc::new(MemoryLease::new()),
+    )
+    .build();
+    let report = engine.run(plan.clone()).await.unwrap();
+    let happened = executor.requests.load(Ordering::Relaxed) > at;
+    happened.then(|| (report.state.unwrap(), sim))
+}
+
+#[tokio::test(start_paused = true)]
+async fn theirs_is_never_touched_whenever_they_come() {
+    let model = DockerModel::with_service("web").with_healthcheck().with_networks(&["a", "b"]);
+    let strategies: [&dyn Strategy; 2] = [&CreateFirst::new(key()), &WarmSwap::new(key())];
+    for strategy in strategies {
+        let plan = plan(&model, strategy).await;
+        let mut times = 0;
+        for at in 0.. {
+            let Some((state, sim)) = overtaken(&model, &plan, at).await else { break };
+            times += 1;
+            let what = format!("{}, before request {at}", strategy.name());
+            assert_eq!(state, EndState::Superseded, "{what}\n{}", sim.view());
+            let mut untouched = model.clone();
+            // What they would have had without us, but for the port if we had it by then.
+            deploy(&mut untouched);
+            let (found, expected) = (theirs(&sim.model()).unwrap(), theirs(&untouched).unwrap());
+            assert_eq!(
+                (&found.name, &found.config, &found.host, &found.networks),
+                (&expected.name, &expected.config, &expected.host, &expected.networks),
+                "{what}"
+            );
+        }
+        assert!(times >= 7, "{}: {times} requests", strategy.name());
+    }
+}
