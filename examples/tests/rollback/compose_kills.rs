@@ -52,7 +52,7 @@ async fn at_every_record(tags: &[&str], to: &str, code: i32, version: &str) -> O
 async fn on_the_way_forward() {
     let Some(kills) = at_every_record(&["v1", "v2"], "v1", 0, "v1").await else { return };
     crate::say(&format!("killed {kills} times with compose on the way forward, each time resumed"));
-    assert!(kills >= 15, "{kills}");
+    assert!(kills >= 8, "{kills}");
 }
 
 #[tokio::test]
@@ -60,5 +60,5 @@ async fn on_the_way_back() {
     let tags = ["bad:TESTBED_EXIT_CODE=3", "v2"];
     let Some(kills) = at_every_record(&tags, "bad", 11, "v2").await else { return };
     crate::say(&format!("killed {kills} times with compose on the way back, each time resumed"));
-    assert!(kills >= 10, "{kills}");
+    assert!(kills >= 8, "{kills}");
 }
