@@ -75,6 +75,7 @@ fn model(case: &Case) -> DockerModel {
     let old = model.containers.keys().next().unwrap().clone();
     let container = model.containers_mut().get_mut(&old).unwrap();
     container.state = case.old;
+    container.has_port = case.old == RUNNING;
     container.host = container.host.with("RestartPolicy", json!({"Name": "no"}));
     if case.aside {
         container.name = ASIDE.to_owned();
@@ -84,7 +85,9 @@ fn model(case: &Case) -> DockerModel {
     let config = json!({"Image": "web:v1", "Labels": labels});
     let host = json!({"RestartPolicy": {"Name": "unless-stopped"}});
     let new = model.add(WAITING, image, config, host);
-    model.containers_mut().get_mut(&new).unwrap().state = case.new;
+    let container = model.containers_mut().get_mut(&new).unwrap();
+    container.state = case.new;
+    container.has_port = case.new == RUNNING;
     model
 }
 
