@@ -250,9 +250,10 @@ run_tests_on() {
         tests+=(--test "$name")
     done
     # Compose services are tested on the default engine: with 1.29 on a current one, the run that undoes
-    # a bad version was seen not to end within 90 s, and why is not known yet.
+    # a bad version was seen not to end within 90 s, and why is not known yet. The kills of a warm swap,
+    # four minutes of them, were not seen to their end there.
     DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features "${tests[@]}" -- \
-        --skip compose
+        --skip compose --skip while_places_are_changed
 }
 
 restore_engine() { scripts/engine.sh down && scripts/engine.sh up; }
