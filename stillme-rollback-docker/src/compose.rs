@@ -27,15 +27,17 @@ mod process;
 mod scene;
 mod sticky;
 mod strategy;
+mod version;
 mod versions;
 mod yaml;
 
 pub mod checks;
 
-pub use self::command::{Compose, ComposeId, ComposeVersion, Flavour};
+pub use self::command::{Compose, ComposeId};
 pub use self::definition::ComposeOptions;
 pub use self::executor::{ComposeExecutor, Recorded};
 pub use self::names::{Project, ServiceName, Services, parts, target};
 pub use self::sticky::Sticky;
 pub use self::strategy::ComposeUp;
+pub use self::version::{ComposeVersion, Flavour};
 pub use self::versions::release_of;

@@ -247,7 +247,7 @@ fn is_run8(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
 }
 
-fn malformed(what: &str, text: &str, should: &str) -> Error {
+pub(crate) fn malformed(what: &str, text: &str, should: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
         format!("read {what}"),
@@ -256,6 +256,7 @@ fn malformed(what: &str, text: &str, should: &str) -> Error {
     .with_hint("nothing was touched")
 }
 
+/// What every checked text can do.
 macro_rules! text_newtype {
     ($type:ident) => {
         impl fmt::Display for $type {
@@ -287,6 +288,8 @@ macro_rules! text_newtype {
         }
     };
 }
+
+pub(crate) use text_newtype;
 
 text_newtype!(ContainerId);
 text_newtype!(ImageId);

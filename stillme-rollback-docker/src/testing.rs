@@ -7,6 +7,8 @@
 
 mod engine;
 mod model;
+mod settings;
 
 pub use self::engine::{ModelEngine, ModelVerifier};
-pub use self::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState, Settings};
+pub use self::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
+pub use self::settings::Settings;

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::ComposeVersion;
 use super::names::ServiceName;
+use super::version::ComposeVersion;
 
 /// How a service's containers stand to the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use stillme_rollback_core::{Error, ErrorKind, Printable, Result, Target};
+use stillme_rollback_core::{Error, ErrorKind, Result, Target};
 
-use crate::names::ContainerName;
+use crate::names::{ContainerName, malformed, text_newtype};
 
 /// The longest name that is taken: a tag and a file name have to hold a project and a service.
 const LONGEST: usize = 63;
@@ -139,47 +139,6 @@ pub fn parts(target: &Target) -> Result<(Project, Services)> {
 /// The name under which a service's images are protected: one for each project and service.
 pub(super) fn protected_name(project: &Project, service: &ServiceName) -> Result<ContainerName> {
     ContainerName::new(format!("{project}_{service}"))
-}
-
-fn malformed(what: &str, text: &str, should: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidInput,
-        format!("read {what}"),
-        format!("`{}` is not {should}", Printable(text)),
-    )
-    .with_hint("nothing was touched")
-}
-
-macro_rules! text_newtype {
-    ($type:ident) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<Self> {
-                Self::new(text)
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = Error;
-
-            fn try_from(text: String) -> Result<Self> {
-                Self::new(text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.0
-            }
-        }
-    };
 }
 
 text_newtype!(Project);

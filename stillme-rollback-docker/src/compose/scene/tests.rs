@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::super::action::Back;
-use super::super::command::{ComposeId, ComposeVersion, Flavour};
+use super::super::command::ComposeId;
 use super::super::definition::Definition;
 use super::super::names::Project;
+use super::super::version::{ComposeVersion, Flavour};
 use super::*;
 use crate::names::{ContainerId, ImageId};
 
