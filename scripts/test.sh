@@ -256,6 +256,24 @@ run_tests_on() {
         --skip compose --skip while_places_are_changed
 }
 
+# What tests leave adds up until it fails others: an engine has addresses for some thirty networks.
+check_nothing_left_over() {
+    [ "$STILLME_TEST_DOCKER" = required ] || return 0
+    local label=label=dev.stillme.testbed.test left
+    left=$({
+        timeout 60 docker ps --all --filter "$label" --format 'container {{.Names}}'
+        timeout 60 docker network ls --filter "$label" --format 'network {{.Name}}'
+        timeout 60 docker image ls --filter "$label" --format 'image {{.Repository}}:{{.Tag}}'
+        # Elsewhere they can belong to somebody's own rollbacks.
+        ! in_ci || timeout 60 docker network ls --filter label=dev.stillme.rollback.run --format 'network {{.Name}}'
+    })
+    [ -z "$left" ] || {
+        echo "tests left on the engine:"
+        echo "$left"
+        return 1
+    }
+}
+
 restore_engine() { scripts/engine.sh down && scripts/engine.sh up; }
 
 test_current_engine() {
@@ -295,6 +313,7 @@ step "lints, no features (clippy)" lint_no_features
 step "documentation (rustdoc)" check_documentation
 step "doctests" run_doctests
 step "tests" run_tests
+step "nothing left over" check_nothing_left_over
 if [ -n "$HAS_CURRENT_ENGINE" ]; then
     test_current_engine
 fi

@@ -8,5 +8,6 @@ mod real;
 mod containers;
 mod health;
 mod images;
+mod left_over;
 mod reach;
 mod versions;

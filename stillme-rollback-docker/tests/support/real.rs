@@ -21,10 +21,12 @@ use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
 };
-use tokio::sync::RwLock;
+use tokio::sync::{OnceCell, RwLock};
+
+pub(crate) mod cleanup;
 
 /// The label of everything that a test makes; its value names the test.
-const LABEL: &str = "dev.stillme.testbed.test";
+pub(crate) const LABEL: &str = "dev.stillme.testbed.test";
 
 /// Building the service cold on two busy cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
@@ -43,6 +45,7 @@ pub(crate) struct Testbed {
 /// A corner of the engine, or `None` if the test is to be left out.
 pub(crate) async fn testbed() -> Option<Testbed> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    static SWEPT: OnceCell<()> = OnceCell::const_new();
     let wanted = std::env::var("STILLME_TEST_DOCKER").unwrap_or_default();
     if wanted == "off" {
         left_out("STILLME_TEST_DOCKER=off");
@@ -50,6 +53,7 @@ pub(crate) async fn testbed() -> Option<Testbed> {
     }
     match HttpEngine::connect(&DockerEnv::from_env().unwrap()).await {
         Ok(engine) => {
+            SWEPT.get_or_init(|| cleanup::remove_what_dead_tests_left(&engine)).await;
             let n = NEXT.fetch_add(1, Ordering::Relaxed);
             let prefix = format!("rbtest-{}-{n}", std::process::id());
             Some(Testbed { engine, prefix })
@@ -221,30 +225,6 @@ impl Testbed {
         };
         tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
     }
-
-    async fn clean_up(&self) {
-        for container in self.containers().await {
-            let _ = self.engine.remove_container(&container.id, true).await;
-        }
-        let client = self.engine.client();
-        let filters = json!({"label": [format!("{LABEL}={}", self.prefix)]}).to_string();
-        // By label and id: also those whose tags were taken by others, or given by a rollback.
-        let list = Call::reading("list images", "/images/json").query("filters", filters.clone());
-        let images = match client.call(&list).await {
-            Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
-            Err(_) => Vec::<Value>::new(),
-        };
-        let removing = IMAGES.write().await;
-        for id in images.iter().filter_map(|image| image["Id"].as_str()) {
-            let call = Call::deleting("remove image", format!("/images/{id}"));
-            let _ = client.call(&call.query("force", "true")).await;
-        }
-        drop(removing);
-        for what in ["networks", "volumes"] {
-            let call = Call::posting("prune", format!("/{what}/prune"));
-            let _ = client.call(&call.query("filters", filters.clone())).await;
-        }
-    }
 }
 
 impl Drop for Testbed {
@@ -253,7 +233,7 @@ impl Drop for Testbed {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(self.clean_up());
+                runtime.unwrap().block_on(cleanup::remove_all_of(&self.engine, &self.prefix));
             });
         });
     }
