@@ -1,17 +1,19 @@
 //! Does a Compose plan, by the compose command and the engine.
 
 mod evidence;
+mod look;
 mod observe;
+mod persist;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use stillme_rollback_core::{
-    Capabilities, Error, ErrorKind, Executor, Exhibit, Facts, HashKey, ImageRef, Observation,
-    Release, Result, Run, Step, StepContext, Target,
+    Capabilities, Error, ErrorKind, Executor, Exhibit, Facts, HashKey, Observation, Release,
+    Result, Run, Step, StepContext, Target,
 };
 
 use super::action::{Order, Orders, Verb};
@@ -20,8 +22,7 @@ use super::labels::{self, Replica};
 use super::names::{Project, ServiceName};
 use super::overlay::Overlay;
 use super::scene::{self, key};
-use super::sticky::{Change, Edit};
-use super::{command, files, lock, sticky};
+use super::{command, lock};
 use crate::detail::text;
 use crate::engine::{ContainerFilter, Engine};
 use crate::names::ImageId;
@@ -206,54 +207,6 @@ impl ComposeExecutor {
         }
         Ok(overlay)
     }
-
-    /// Edits a file, with a copy of what was there, after a look at what it comes to.
-    async fn persist(&self, orders: &Orders, change: &Change) -> Result<()> {
-        match change.standing(&self.key)? {
-            "after" => return Ok(()),
-            "before" => {}
-            _ => return Err(edited(change)),
-        }
-        let old = sticky::current(&change.path)?;
-        let new = change.edit.of(old.as_deref().unwrap_or_default())?;
-        let compose = Compose::same(&self.installed().await?, &orders.compose)?;
-        self.try_change(&compose, orders, change, &new).await?;
-        if let Some(old) = &old {
-            self.keep_copy(change, old)?;
-        }
-        files::replace(&change.path, &new, 0o644)
-    }
-
-    fn keep_copy(&self, change: &Change, text: &str) -> Result<()> {
-        let path = self.copy_of(change)?;
-        let folder = path.parent().unwrap_or(&self.folder).to_owned();
-        use std::io::Write as _;
-        files::write_once(&folder, &path, |file| file.write_all(text.as_bytes()))
-    }
-
-    fn copy_of(&self, change: &Change) -> Result<PathBuf> {
-        let before = change.before.as_deref().ok_or_else(|| edited(change))?;
-        let name = change.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(self.folder.join("before").join(format!("{}-{name}", &before[..16.min(before.len())])))
-    }
-
-    fn unpersist(&self, change: &Change) -> Result<()> {
-        match (change.standing(&self.key)?, &change.before) {
-            ("before", _) => Ok(()),
-            ("after", None) => files::remove(&change.path),
-            ("after", Some(_)) => {
-                let old = files::read_text(&self.copy_of(change)?)?;
-                files::replace(&change.path, &old, 0o644)
-            }
-            _ => Err(edited(change)),
-        }
-    }
-}
-
-fn edited(change: &Change) -> Error {
-    Error::new(ErrorKind::Mismatch, "edit file", "somebody else edited it since the plan was made")
-        .with_context("path", change.path.display().to_string())
-        .with_hint("the file was not touched")
 }
 
 #[async_trait]
