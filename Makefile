@@ -34,8 +34,8 @@ doc: ## the documentation of all crates
 figures: ## the table of figures
 	cargo run --quiet --release -p stillme-rollback-benches --bin figures
 
-outage: ## how long users wait while a container is replaced, on the engine that answers
-	cargo run --quiet --release -p stillme-rollback-benches --bin outage -- --svg docs/outage.svg
+outage: ## how long users wait while a container is replaced, on both engines
+	@scripts/outage.sh
 
 clean: ## removes what was built; engines and their images stay
 	cargo clean

@@ -9,6 +9,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
+mod compose;
+mod goals;
 mod plot;
 mod prober;
 mod stage;
@@ -20,12 +22,16 @@ use std::process::ExitCode;
 
 use stillme_rollback_benches::Result;
 
-use self::stage::{Release, Stage};
+use self::goals::Goals;
+use self::stage::{Case, Stage};
 use self::tally::{Figures, Tally};
-use self::ways::Way;
+use self::ways::{Composes, Way};
 
 /// Rounds unless `--rounds` says otherwise.
 const ROUNDS: usize = 10;
+
+/// Rounds of what no goal compares.
+const ROUNDS_WITHOUT_GOAL: usize = 4;
 
 struct Options {
     rounds: usize,
@@ -68,7 +74,8 @@ async fn run() -> Result<()> {
     // Also after a failure: nothing of it shall stay on the engine.
     stage.clean_up().await;
     let figures = Figures::of(taken?);
-    println!("{}: {} rounds\n\n{figures}", stage.engine_name(), options.rounds);
+    let goals = Goals { figures: &figures, announces: stage.announces() };
+    println!("{}: {} rounds\n\n{figures}\n{goals}", stage.engine_name(), options.rounds);
     if let Some(file) = options.svg {
         std::fs::write(&file, plot::svg(stage.engine_name(), &figures))?;
         eprintln!("plotted into {}", file.display());
@@ -76,13 +83,18 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-async fn rounds(stage: &Stage, rounds: usize) -> Result<Vec<(Release, Way, Tally)>> {
+async fn rounds(stage: &Stage, rounds: usize) -> Result<Vec<(Case, Way, Tally)>> {
+    let composes = Composes::find().await?;
     let mut taken = Vec::new();
     for round in 1..=rounds {
-        for release in Release::ALL {
+        for case in Case::ALL {
             for way in Way::ALL {
-                eprintln!("round {round} of {rounds}: {release}, {way}");
-                taken.push((release, way, ways::take(stage, release, way).await?));
+                let has_a_goal = way.has_a_goal() && case.has_a_goal();
+                if round > rounds.min(ROUNDS_WITHOUT_GOAL) && !has_a_goal {
+                    continue;
+                }
+                eprintln!("round {round} of {rounds}: {case}, {way}");
+                taken.push((case, way, ways::take(stage, &composes, case, way).await?));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::stage::Release;
+use super::stage::Case;
 use super::tally::Figures;
 use super::ways::Way;
 
@@ -15,12 +15,12 @@ pub(crate) fn svg(engine: &str, figures: &Figures) -> String {
     let most = figures.0.keys().filter_map(|(r, w)| figures.median(*r, *w)).max().unwrap_or(1);
     let mut rows = String::new();
     let mut y = 50;
-    for release in Release::ALL {
+    for case in Case::ALL {
         // Writing into a text can't fail.
-        let _ = write!(rows, "<text x=\"8\" y=\"{y}\" font-weight=\"bold\">{release}</text>");
+        let _ = write!(rows, "<text x=\"8\" y=\"{y}\" font-weight=\"bold\">{case}</text>");
         y += ROW;
         for way in Way::ALL {
-            let Some(median) = figures.median(release, way) else { continue };
+            let Some(median) = figures.median(case, way) else { continue };
             let width = (median * (WIDTH - LABELS - 70) / most.max(1)).max(1);
             let colour = if way.is_ours() { "#2b6cb0" } else { "#a0aec0" };
             let _ = write!(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use stillme_rollback_benches::Result;
@@ -104,6 +104,34 @@ async fn probe(port: u16, began: Instant, tries: Arc<Mutex<Vec<Try>>>) {
             one.took = Some(began.elapsed());
             one.version = answer.ok().and_then(io::Result::ok).flatten();
         });
+    }
+}
+
+/// How long the long request takes to be told.
+const LONG: Duration = Duration::from_secs(3);
+
+/// A request of three seconds: its client takes so long to tell it.
+pub(crate) struct LongRequest(JoinHandle<io::Result<bool>>);
+
+impl LongRequest {
+    /// Connects, begins to tell it, and goes on by itself.
+    pub(crate) async fn start(port: u16) -> Result<Self> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"GET / HTTP/1.1\r\n").await?;
+        // Whoever is to answer has accepted the connection by now: a later one was.
+        version(port).await?;
+        Ok(Self(tokio::spawn(async move {
+            sleep(LONG).await;
+            stream.write_all(b"Host: localhost\r\nConnection: close\r\n\r\n").await?;
+            let mut answer = String::new();
+            stream.take(LARGEST).read_to_string(&mut answer).await?;
+            Ok(answer.starts_with("HTTP/1.1 200 "))
+        })))
+    }
+
+    /// Whether it got its answer.
+    pub(crate) async fn answered(self) -> bool {
+        timeout(PATIENCE, self.0).await.is_ok_and(|ended| matches!(ended, Ok(Ok(true))))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Images to go between, and a service that runs.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,54 +14,81 @@ use stillme_rollback_docker::{ContainerId, ContainerName, DockerEnv, Engine, Htt
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
+use super::compose::Compose;
 use super::prober::version;
 
-const LABEL: &str = "dev.stillme.testbed.outage";
+pub(crate) const LABEL: &str = "dev.stillme.testbed.outage";
 /// Below the range from which the kernel gives ports to clients: a prober of one of those could connect
 /// to itself.
 const PORT: u16 = 29_480;
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
-/// What is gone to.
+/// What is gone away from, and what to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Release {
-    /// It serves at once.
+pub(crate) enum Case {
+    /// The new one serves at once.
     Quick,
-    /// It boots for two seconds.
+    /// The new one boots for two seconds.
     Slow,
-    /// It exits at once: there is nothing to go to.
+    /// The new one exits at once: there is nothing to go to.
     Broken,
+    /// The old one has a request of three seconds under way: it closes its listener when it is told
+    /// to stop, and ends once that is answered. The new one serves at once.
+    Draining,
+    /// The old one does not hear that it shall stop. The new one serves at once.
+    Deaf,
 }
 
-impl Release {
-    pub(crate) const ALL: [Self; 3] = [Self::Quick, Self::Slow, Self::Broken];
+impl Case {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Quick, Self::Slow, Self::Broken, Self::Draining, Self::Deaf];
 
-    pub(crate) const fn tag(self) -> &'static str {
+    /// Whether a goal compares ways in this case: then it needs rounds enough.
+    pub(crate) const fn has_a_goal(self) -> bool {
+        matches!(self, Self::Quick | Self::Slow | Self::Broken)
+    }
+
+    /// The image that is gone to; also the version that it serves.
+    pub(crate) const fn to(self) -> &'static str {
         match self {
-            Self::Quick => "quick",
+            Self::Quick | Self::Draining | Self::Deaf => "quick",
             Self::Slow => "slow",
             Self::Broken => "broken",
         }
     }
 
-    const fn knob(self) -> &'static str {
+    /// The image that is gone away from.
+    const fn from(self) -> &'static str {
         match self {
-            Self::Quick => "TESTBED_BOOT_DELAY=0s",
-            Self::Slow => "TESTBED_BOOT_DELAY=2s",
-            Self::Broken => "TESTBED_EXIT_CODE=3",
+            Self::Deaf => "deaf",
+            _ => "now",
         }
     }
 }
 
-impl fmt::Display for Release {
+impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Quick => "boots at once",
-            Self::Slow => "boots 2 s",
-            Self::Broken => "cannot boot",
+            Self::Quick => "new one boots at once",
+            Self::Slow => "new one boots 2 s",
+            Self::Broken => "new one cannot boot",
+            Self::Draining => "old one drains 3 s",
+            Self::Deaf => "old one is deaf",
         })
     }
 }
+
+/// The version of whatever is gone away from.
+pub(crate) const OLD: &str = "now";
+
+/// Tag, version and knob of the images.
+const IMAGES: [(&str, &str, &str); 5] = [
+    ("now", OLD, "TESTBED_BOOT_DELAY=0s"),
+    ("deaf", OLD, "TESTBED_DEAF=true"),
+    ("quick", "quick", "TESTBED_BOOT_DELAY=0s"),
+    ("slow", "slow", "TESTBED_BOOT_DELAY=2s"),
+    ("broken", "broken", "TESTBED_EXIT_CODE=3"),
+];
 
 /// An engine with the images, and one service at a time.
 pub(crate) struct Stage {
@@ -69,20 +96,22 @@ pub(crate) struct Stage {
     pub(crate) repository: String,
     pub(crate) port: u16,
     name: String,
+    announces: bool,
 }
 
 impl Stage {
     /// Connects, and builds the images.
     pub(crate) async fn set_up() -> Result<Self> {
         let http = HttpEngine::connect(&DockerEnv::from_env()?).await?;
-        let name = format!("Engine {}", http.info().await?.version);
+        let version = http.info().await?.version;
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        let announces = major.is_some_and(|major| major >= 28);
+        let name = format!("Engine {version}");
         let repository = format!("rboutage-{}", std::process::id());
-        let stage = Self { engine: Arc::new(http), repository, port: PORT, name };
-        let mut images = vec![("now", "TESTBED_BOOT_DELAY=0s")];
-        images.extend(Release::ALL.map(|release| (release.tag(), release.knob())));
-        for (tag, knob) in images {
+        let stage = Self { engine: Arc::new(http), repository, port: PORT, name, announces };
+        for (tag, version, knob) in IMAGES {
             let image = stage.image(tag);
-            let version = format!("VERSION={tag}");
+            let version = format!("VERSION={version}");
             let label = format!("{LABEL}={}", stage.repository);
             script(&["image", &image, "--env", &version, "--env", knob, "--label", &label]).await?;
         }
@@ -91,6 +120,11 @@ impl Stage {
 
     pub(crate) fn engine_name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the engine announces the address of a container that it started (since 28).
+    pub(crate) const fn announces(&self) -> bool {
+        self.announces
     }
 
     pub(crate) fn image(&self, tag: &str) -> String {
@@ -116,18 +150,30 @@ impl Stage {
     }
 
     /// The service runs what is gone away from, and nothing else is there.
-    pub(crate) async fn serve(&self) -> Result<ContainerId> {
+    pub(crate) async fn serve(&self, case: Case) -> Result<ContainerId> {
         self.remove_containers().await?;
-        let new = NewContainer::new(self.service()?, Secret::new(self.body("now")));
+        let new = NewContainer::new(self.service()?, Secret::new(self.body(case.from())));
         let id = self.engine.create_container(&new).await?.id;
         self.engine.start_container(&id).await?;
+        self.until_it_serves().await?;
+        Ok(id)
+    }
+
+    /// The same as a service of a Compose project.
+    pub(crate) async fn serve_by(&self, compose: &Compose, case: Case) -> Result<()> {
+        self.remove_containers().await?;
+        compose.up(self, case.from(), &[]).await?;
+        self.until_it_serves().await
+    }
+
+    async fn until_it_serves(&self) -> Result<()> {
         let serving = async {
             while version(self.port).await.ok().flatten().is_none() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
         timeout(Duration::from_secs(30), serving).await.map_err(|_| "it never served")?;
-        Ok(id)
+        Ok(())
     }
 
     async fn remove_containers(&self) -> Result<()> {
@@ -153,8 +199,12 @@ impl Stage {
 }
 
 async fn script(arguments: &[&str]) -> Result<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/testbed-image.sh");
-    output(Command::new(script).args(arguments)).await
+    output(Command::new(repository_file("scripts/testbed-image.sh")).args(arguments)).await
+}
+
+/// A file of this repository.
+pub(crate) fn repository_file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// Runs the docker command.
@@ -162,7 +212,7 @@ pub(crate) async fn docker(arguments: &[&str]) -> Result<String> {
     output(Command::new("docker").args(arguments)).await
 }
 
-async fn output(command: &mut Command) -> Result<String> {
+pub(crate) async fn output(command: &mut Command) -> Result<String> {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let ended = timeout(COMMAND_LIMIT, running).await??;
     if !ended.status.success() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::stage::Release;
+use super::stage::Case;
 use super::ways::Way;
 
 /// A good answer is whole within this time.
@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
     /// The good answers that took too long.
     pub(crate) slow: usize,
+    /// Whether the request that was under way at the old one got its answer; `None` where there was none.
+    pub(crate) under_way: Option<bool>,
 }
 
 impl Tally {
@@ -55,14 +57,14 @@ impl Tally {
     }
 }
 
-/// The tallies of each way to each release, sorted by their outage.
-pub(crate) struct Figures(pub(crate) BTreeMap<(Release, Way), Vec<Tally>>);
+/// The tallies of each way to each case, sorted by their outage.
+pub(crate) struct Figures(pub(crate) BTreeMap<(Case, Way), Vec<Tally>>);
 
 impl Figures {
-    pub(crate) fn of(taken: Vec<(Release, Way, Tally)>) -> Self {
+    pub(crate) fn of(taken: Vec<(Case, Way, Tally)>) -> Self {
         let mut figures: BTreeMap<_, Vec<Tally>> = BTreeMap::new();
-        for (release, way, tally) in taken {
-            figures.entry((release, way)).or_default().push(tally);
+        for (case, way, tally) in taken {
+            figures.entry((case, way)).or_default().push(tally);
         }
         for tallies in figures.values_mut() {
             tallies.sort_by_key(|tally| tally.outage);
@@ -71,31 +73,46 @@ impl Figures {
     }
 
     /// The median outage in milliseconds.
-    pub(crate) fn median(&self, release: Release, way: Way) -> Option<u128> {
-        let tallies = self.0.get(&(release, way))?;
+    pub(crate) fn median(&self, case: Case, way: Way) -> Option<u128> {
+        let tallies = self.0.get(&(case, way))?;
         Some(tallies.get(tallies.len() / 2)?.outage.as_millis())
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| goes to | way | outage, ms: median [min–max] | failed | slow | n |")?;
-        writeln!(f, "|---|---|---|---|---|---|")?;
-        for ((release, way), tallies) in &self.0 {
+        writeln!(
+            f,
+            "| case | way | outage, ms: median [min–max] | failed | slow | request under way | n |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
+        for ((case, way), tallies) in &self.0 {
             let (least, most) = (tallies.first(), tallies.last());
             let millis = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.outage.as_millis());
-            let median = self.median(*release, *way).unwrap_or_default();
+            let median = self.median(*case, *way).unwrap_or_default();
             writeln!(
                 f,
-                "| {release} | {way} | {median} [{}–{}] | {} | {} | {} |",
+                "| {case} | {way} | {median} [{}–{}] | {} | {} | {} | {} |",
                 millis(least),
                 millis(most),
                 middle(tallies.iter().map(|tally| tally.failed).collect()),
                 middle(tallies.iter().map(|tally| tally.slow).collect()),
+                told(tallies),
                 tallies.len()
             )?;
         }
         Ok(())
+    }
+}
+
+/// How often the request that was under way was answered.
+fn told(tallies: &[Tally]) -> String {
+    let told: Vec<_> = tallies.iter().filter_map(|tally| tally.under_way).collect();
+    match (told.iter().filter(|answered| **answered).count(), told.len()) {
+        (_, 0) => "–".to_owned(),
+        (answered, all) if answered == all => "answered".to_owned(),
+        (0, _) => "cut".to_owned(),
+        (answered, all) => format!("{answered} of {all} answered"),
     }
 }
 
@@ -127,7 +144,10 @@ mod tests {
             seen(65, 1, Some("v1")),
         ];
         let tally = Tally::of(&tries, Duration::ZERO);
-        assert_eq!(tally, Tally { outage: Duration::from_millis(50), failed: 1, slow: 1 });
+        assert_eq!(
+            tally,
+            Tally { outage: Duration::from_millis(50), failed: 1, slow: 1, under_way: None }
+        );
     }
 
     #[test]

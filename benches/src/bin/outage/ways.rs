@@ -17,8 +17,9 @@ use stillme_rollback_docker::engine::{NewContainer, NewNetwork};
 use stillme_rollback_docker::{ContainerId, ContainerName, CreateFirst, DockerExecutor, WarmSwap};
 use tokio::time::sleep;
 
-use super::prober::{Prober, version};
-use super::stage::{Release, Stage, docker};
+use super::compose::Compose;
+use super::prober::{LongRequest, Prober, version};
+use super::stage::{Case, LABEL, OLD, Stage, docker};
 use super::tally::Tally;
 
 /// A way to replace a container.
@@ -26,22 +27,38 @@ use super::tally::Tally;
 pub(crate) enum Way {
     /// `docker stop`, `docker rm`, `docker run`, as guides for operators have it.
     Guide,
+    /// `docker-compose up -d --force-recreate` of the first generation.
+    ComposeFirst,
+    /// The same of a current one.
+    ComposeCurrent,
     /// The bare requests of create-first.
     RawCreateFirst,
-    /// The bare requests of warm-swap.
-    RawWarmSwap,
     /// This library.
     CreateFirst,
+    /// The bare requests of warm-swap.
+    RawWarmSwap,
     /// This library.
     WarmSwap,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Guide, Self::RawCreateFirst, Self::CreateFirst, Self::RawWarmSwap, Self::WarmSwap];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Guide,
+        Self::ComposeFirst,
+        Self::ComposeCurrent,
+        Self::RawCreateFirst,
+        Self::CreateFirst,
+        Self::RawWarmSwap,
+        Self::WarmSwap,
+    ];
 
     pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::CreateFirst | Self::WarmSwap)
+    }
+
+    /// Whether it is compared with another one by a goal: then it needs rounds enough.
+    pub(crate) const fn has_a_goal(self) -> bool {
+        !matches!(self, Self::ComposeFirst | Self::ComposeCurrent)
     }
 }
 
@@ -49,79 +66,139 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Guide => "docker stop; rm; run",
+            Self::ComposeFirst => "compose 1.29 --force-recreate",
+            Self::ComposeCurrent => "compose v5 --force-recreate",
             Self::RawCreateFirst => "bare create, stop, start",
-            Self::RawWarmSwap => "bare warm swap",
             Self::CreateFirst => "create-first",
+            Self::RawWarmSwap => "bare warm swap",
             Self::WarmSwap => "warm-swap",
         })
     }
 }
 
-/// Goes to a release in one way, under the prober.
-pub(crate) async fn take(stage: &Stage, release: Release, way: Way) -> Result<Tally> {
-    let old = stage.serve().await?;
-    let prober = Prober::start(stage.port);
-    prober.served("now", Duration::ZERO, 50).await?;
-    let from = prober.now();
-    match way {
-        Way::Guide => guide(stage, release).await?,
-        Way::RawCreateFirst => raw_create_first(stage, release, &old).await?,
-        Way::RawWarmSwap => raw_warm_swap(stage, release, &old).await?,
-        Way::CreateFirst => ours(stage, release, &CreateFirst::new(key())).await?,
-        Way::WarmSwap => ours(stage, release, &WarmSwap::new(key())).await?,
+/// The compose commands.
+pub(crate) struct Composes {
+    first: Compose,
+    current: Compose,
+}
+
+impl Composes {
+    pub(crate) async fn find() -> Result<Self> {
+        Ok(Self { first: Compose::find("v1").await?, current: Compose::find("v5").await? })
     }
+
+    const fn of(&self, way: Way) -> Option<&Compose> {
+        match way {
+            Way::ComposeFirst => Some(&self.first),
+            Way::ComposeCurrent => Some(&self.current),
+            _ => None,
+        }
+    }
+}
+
+/// Goes one way in one case, under the prober.
+pub(crate) async fn take(
+    stage: &Stage,
+    composes: &Composes,
+    case: Case,
+    way: Way,
+) -> Result<Tally> {
+    match composes.of(way) {
+        Some(compose) => {
+            stage.serve_by(compose, case).await?;
+            let going = compose.up(stage, case.to(), &["--force-recreate"]);
+            measure(stage, case, way, async { wait_if_broken(case, going.await).await }).await
+        }
+        None => {
+            let old = stage.serve(case).await?;
+            measure(stage, case, way, go(stage, case, way, &old)).await
+        }
+    }
+}
+
+async fn go(stage: &Stage, case: Case, way: Way, old: &ContainerId) -> Result<()> {
+    match way {
+        Way::Guide => guide(stage, case).await,
+        Way::RawCreateFirst => raw_create_first(stage, case, old).await,
+        Way::CreateFirst => ours(stage, case, &CreateFirst::new(key())).await,
+        Way::RawWarmSwap => raw_warm_swap(stage, case, old).await,
+        Way::WarmSwap => ours(stage, case, &WarmSwap::new(key())).await,
+        Way::ComposeFirst | Way::ComposeCurrent => Err("this is Compose's way".into()),
+    }
+}
+
+async fn measure(
+    stage: &Stage,
+    case: Case,
+    way: Way,
+    going: impl Future<Output = Result<()>>,
+) -> Result<Tally> {
+    let prober = Prober::start(stage.port);
+    prober.served(OLD, Duration::ZERO, 50).await?;
+    let under_way = match case {
+        Case::Draining => Some(LongRequest::start(stage.port).await?),
+        _ => None,
+    };
+    let from = prober.now();
+    going.await?;
     // Where there is nothing to go to, people are left with an outage; ours is back by now.
-    if release != Release::Broken {
-        prober.served(release.tag(), from, 50).await?;
+    if case != Case::Broken {
+        prober.served(case.to(), from, 50).await?;
     } else if way.is_ours() {
-        prober.served("now", prober.now(), 50).await?;
+        prober.served(OLD, prober.now(), 50).await?;
     }
     let tries = prober.until(prober.now()).await?;
-    Ok(Tally::of(&tries, from))
+    let mut tally = Tally::of(&tries, from);
+    if let Some(request) = under_way {
+        tally.under_way = Some(request.answered().await);
+    }
+    Ok(tally)
 }
 
 /// How long after it was tried people are assumed to look, where nothing comes back by itself.
 const LOOK_AFTER: Duration = Duration::from_secs(3);
 
-async fn guide(stage: &Stage, release: Release) -> Result<()> {
-    let (name, image) = (stage.service()?, stage.image(release.tag()));
+async fn guide(stage: &Stage, case: Case) -> Result<()> {
+    let (name, image) = (stage.service()?, stage.image(case.to()));
     let port = format!("127.0.0.1:{}:8080", stage.port);
-    let label = format!("dev.stillme.testbed.outage={}", stage.repository);
+    let label = format!("{LABEL}={}", stage.repository);
     docker(&["stop", name.as_str()]).await?;
     docker(&["rm", name.as_str()]).await?;
-    docker(&["run", "-d", "--name", name.as_str(), "-p", &port, "--label", &label, &image]).await?;
-    wait_if_broken(release).await;
-    Ok(())
+    let run = ["run", "-d", "--name", name.as_str(), "-p", &port, "--label", &label, &image];
+    let ran = docker(&run).await.map(drop);
+    wait_if_broken(case, ran).await
 }
 
-async fn wait_if_broken(release: Release) {
-    if release == Release::Broken {
+/// Whether it is told at once that there is nothing to go to depends on the way.
+async fn wait_if_broken(case: Case, ended: Result<()>) -> Result<()> {
+    if case == Case::Broken {
         sleep(LOOK_AFTER).await;
+        return Ok(());
     }
+    ended
 }
 
-async fn create(stage: &Stage, release: Release) -> Result<ContainerId> {
+async fn create(stage: &Stage, case: Case) -> Result<ContainerId> {
     let name = ContainerName::new(format!("{}-new", stage.repository))?;
-    let body = Secret::new(stage.body(release.tag()));
+    let body = Secret::new(stage.body(case.to()));
     Ok(stage.engine.create_container(&NewContainer::new(name, body)).await?.id)
 }
 
-async fn raw_create_first(stage: &Stage, release: Release, old: &ContainerId) -> Result<()> {
-    let new = create(stage, release).await?;
+async fn raw_create_first(stage: &Stage, case: Case, old: &ContainerId) -> Result<()> {
+    let new = create(stage, case).await?;
     stage.engine.stop_container(old, Duration::from_secs(10)).await?;
-    stage.engine.start_container(&new).await?;
-    wait_if_broken(release).await;
-    Ok(())
+    let started = stage.engine.start_container(&new).await;
+    wait_if_broken(case, started.map(drop).map_err(Into::into)).await
 }
 
-async fn raw_warm_swap(stage: &Stage, release: Release, old: &ContainerId) -> Result<()> {
+async fn raw_warm_swap(stage: &Stage, case: Case, old: &ContainerId) -> Result<()> {
     let (engine, network) = (&stage.engine, format!("{}-warm", stage.repository));
     engine.create_network(&NewNetwork::internal(&network)).await?;
-    let new = create(stage, release).await?;
+    let new = create(stage, case).await?;
     engine.disconnect_network("bridge", &new).await?;
     engine.connect_network(&network, &new, &json!({})).await?;
     engine.start_container(&new).await?;
-    if release != Release::Broken {
+    if case != Case::Broken {
         until_ready(stage, &new, &network).await?;
         engine.disconnect_network("bridge", old).await?;
         engine.connect_network("bridge", &new, &json!({})).await?;
@@ -155,10 +232,10 @@ fn key() -> HashKey {
     HashKey::from_bytes([7; 32])
 }
 
-async fn ours(stage: &Stage, release: Release, strategy: &dyn Strategy) -> Result<()> {
+async fn ours(stage: &Stage, case: Case, strategy: &dyn Strategy) -> Result<()> {
     let executor = Arc::new(DockerExecutor::new(Arc::clone(&stage.engine), key()));
     let target = executor.target(&stage.service()?).await?;
-    let to = stage.image(release.tag()).parse()?;
+    let to = stage.image(case.to()).parse()?;
     let (observation, goal) = executor.observe_for(&target, &to).await?;
     let mut request = Request::new(goal);
     request.checks.push(CheckSpec::new("answers", "three good answers", json!(null)));
@@ -168,7 +245,7 @@ async fn ours(stage: &Stage, release: Release, strategy: &dyn Strategy) -> Resul
     options.settle = Duration::from_secs(1);
     Rollback::builder(
         executor,
-        Arc::new(Answers { port: stage.port, version: release.tag() }),
+        Arc::new(Answers { port: stage.port, version: case.to() }),
         Arc::new(FileJournal::new(folder.path())),
         Arc::new(MemoryLease::new()),
     )
