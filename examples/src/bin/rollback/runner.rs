@@ -6,6 +6,7 @@ use stillme_rollback_core::engine::{Engine, Options};
 use stillme_rollback_core::journal::Journal;
 use stillme_rollback_core::lease::FileLease;
 use stillme_rollback_core::{CheckSpec, Plan, Result, Verifier};
+use stillme_rollback_docker::compose::ByProject;
 use stillme_rollback_verify::{All, HealthUrl, SpecReader};
 
 use crate::cli::Patience;
@@ -36,7 +37,8 @@ pub(crate) fn engine(
     };
     let executor = platform.executor(plan.strategy.as_str())?;
     let journal = watched(Arc::new(state.journal()))?;
-    let lease = Arc::new(FileLease::on_this_machine(around.runtime_dir.as_deref()));
+    let lease = FileLease::on_this_machine(around.runtime_dir.as_deref());
+    let lease = Arc::new(ByProject::new(lease));
     let mut options = Options::default();
     if let Some(settle) = patience.settle {
         options.settle = settle;
