@@ -11,6 +11,7 @@
 //! it, and for the edits that make a rollback sticky.
 
 mod action;
+mod choice;
 mod command;
 mod definition;
 mod detail;

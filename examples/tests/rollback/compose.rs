@@ -3,9 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use stillme_rollback_docker::Engine as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::compose_commands::{current, first_generation};
 use crate::tool::{Bench, Ran, bench};
 
 /// The label of everything that a test makes.
@@ -15,21 +17,33 @@ const LABEL: &str = "dev.stillme.testbed.test";
 pub(crate) struct Shop {
     pub(crate) bench: Bench,
     project: tempfile::TempDir,
+    /// With the compose command that this engine is used with.
+    bin: tempfile::TempDir,
 }
 
 impl Shop {
     /// `web` runs the last of these tags. `None` without an engine or a compose command.
     pub(crate) async fn serving(tags: &[&str]) -> Option<Self> {
-        let bench = bench().await?;
-        if Command::new("docker-compose").arg("version").output().await.is_err() {
-            crate::say("LEFT OUT: there is no docker-compose");
+        let mut bench = bench().await?;
+        // The first generation can't recreate containers where images are in containerd's store.
+        let first = match bench.bed.engine.info().await.unwrap().containerd_store {
+            true => None,
+            false => first_generation(),
+        };
+        let Some(program) = first.or_else(current) else {
+            crate::say("LEFT OUT: there is no compose command for this engine");
             return None;
-        }
+        };
+        let bin = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(program, bin.path().join("docker-compose")).unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = std::iter::once(bin.path().to_owned()).chain(std::env::split_paths(&path));
+        bench.path = Some(std::env::join_paths(dirs).unwrap());
         for tag in tags {
             let (tag, knob) = tag.split_once(':').unwrap_or((tag, "KNOB=none"));
             bench.bed.image(tag, &[&format!("ENV {knob}")]).await;
         }
-        let shop = Self { bench, project: tempfile::tempdir().unwrap() };
+        let shop = Self { bench, project: tempfile::tempdir().unwrap(), bin };
         let (name, port) = (shop.name(), shop.bench.port);
         let last = tags.last().unwrap();
         let text = format!(
@@ -47,7 +61,7 @@ impl Shop {
 
     /// What its owner does.
     pub(crate) async fn up(&self) {
-        let up = Command::new("docker-compose")
+        let up = Command::new(self.bin.path().join("docker-compose"))
             .args(["-p", self.name(), "up", "-d"])
             .current_dir(self.project.path())
             .stdin(Stdio::null())

@@ -21,6 +21,8 @@ mod rollbacks;
 mod script;
 mod tool;
 
+#[path = "../../../stillme-rollback-docker/tests/support/compose_commands.rs"]
+mod compose_commands;
 #[path = "../../../stillme-rollback-docker/tests/support/real.rs"]
 mod real;
 

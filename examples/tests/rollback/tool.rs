@@ -1,6 +1,6 @@
 //! The tool as a process, and a service to take back.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(crate) struct Bench {
     pub(crate) bed: Testbed,
     pub(crate) name: ContainerName,
     pub(crate) port: u16,
+    /// The `PATH` of the tool, if it is not that of the test.
+    pub(crate) path: Option<OsString>,
     folder: TempDir,
 }
 
@@ -30,7 +32,8 @@ pub(crate) struct Bench {
 pub(crate) async fn bench() -> Option<Bench> {
     let bed = testbed().await?;
     let name = bed.name("web");
-    Some(Bench { bed, name, port: free_port(), folder: tempfile::tempdir().unwrap() })
+    let folder = tempfile::tempdir().unwrap();
+    Some(Bench { bed, name, port: free_port(), path: None, folder })
 }
 
 impl Bench {
@@ -102,7 +105,8 @@ impl Bench {
         arguments: impl IntoIterator<Item = S>,
         env: &[(&str, &str)],
     ) -> Running {
-        Running::start(arguments, self.folder.path(), env)
+        let path = self.path.iter().map(|path| (OsStr::new("PATH"), path.as_os_str()));
+        Running::start(arguments, self.folder.path(), path.chain(texts(env)))
     }
 
     /// Which version answers, and that the port is served by one container only.
@@ -161,6 +165,10 @@ pub(crate) struct Running {
     told: Vec<String>,
 }
 
+fn texts<'a>(env: &'a [(&str, &str)]) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
+    env.iter().map(|(name, value)| (OsStr::new(*name), OsStr::new(*value)))
+}
+
 impl Running {
     /// Starts the tool without a service.
     pub(crate) fn alone<S: AsRef<OsStr>>(arguments: &[S], folder: &Path) -> Self {
@@ -173,13 +181,13 @@ impl Running {
         folder: &Path,
         env: &[(&str, &str)],
     ) -> Self {
-        Self::start(arguments, folder, env)
+        Self::start(arguments, folder, texts(env))
     }
 
-    fn start<S: AsRef<OsStr>>(
+    fn start<'a, S: AsRef<OsStr>>(
         arguments: impl IntoIterator<Item = S>,
         folder: &Path,
-        env: &[(&str, &str)],
+        env: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollback"));
         command
@@ -187,7 +195,7 @@ impl Running {
             // Not the folder of whoever runs the tests.
             .env("STILLME_ROLLBACK_JOURNAL_DIR", folder)
             .env_remove("STILLME_TEST_KILL_AT")
-            .envs(env.iter().copied())
+            .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

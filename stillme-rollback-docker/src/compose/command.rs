@@ -21,6 +21,7 @@ use super::names::{ServiceName, Services};
 use super::process::{Ended, Process};
 use super::version::{ComposeVersion, Flavour};
 use super::yaml;
+use crate::engine::EngineInfo;
 use crate::names::ContainerId;
 
 /// How long a question may take: the first generation needs a second on a busy machine.
@@ -31,10 +32,10 @@ const SHOWN: usize = 5;
 /// A compose command that is installed.
 #[derive(Clone)]
 pub struct Compose {
-    flavour: Flavour,
-    version: ComposeVersion,
-    env: Vec<(OsString, OsString)>,
-    patience: Duration,
+    pub(super) flavour: Flavour,
+    pub(super) version: ComposeVersion,
+    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) patience: Duration,
 }
 
 impl fmt::Debug for Compose {
@@ -102,40 +103,6 @@ impl Compose {
         Ok(found)
     }
 
-    /// Of the commands that are installed, the one for containers that were made by a version: that
-    /// very version if it is there, then one of its generation, then the first. Each generation
-    /// computes other hashes for the same configuration.
-    pub fn choose(installed: &[Self], made_by: &str) -> Option<Self> {
-        let generation = made_by.split('.').next().unwrap_or_default();
-        installed
-            .iter()
-            .find(|compose| compose.version.as_str() == made_by)
-            .or_else(|| installed.iter().find(|compose| compose.version.major() == generation))
-            .or_else(|| {
-                let is_first = made_by.starts_with("1.");
-                installed.iter().find(|one| one.version.is_first_generation() == is_first)
-            })
-            .or_else(|| installed.first())
-            .cloned()
-    }
-
-    /// The one that a plan was made with.
-    ///
-    /// # Errors
-    /// `Mismatch` if it is not there any more: another version would recreate for other reasons.
-    pub fn same(installed: &[Self], id: &ComposeId) -> Result<Self> {
-        installed.iter().find(|compose| compose.id() == *id).cloned().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Mismatch,
-                "find compose",
-                format!("the plan was made with compose {}, which is not there now", id.version),
-            )
-            .with_hint(
-                "nothing was touched by this; install that version again, or make a new plan",
-            )
-        })
-    }
-
     /// Which command it is.
     pub fn id(&self) -> ComposeId {
         ComposeId { flavour: self.flavour, version: self.version.clone() }
@@ -149,6 +116,14 @@ impl Compose {
     /// Whether an overlay must have the `version` of the file under it.
     pub(super) fn wants_file_version(&self) -> bool {
         self.version.is_first_generation()
+    }
+
+    /// Whether it can recreate containers on an engine.
+    ///
+    /// The first generation can't where images are kept in containerd's store: it reads the old
+    /// image's `ContainerConfig`, which those do not have, after it has stopped and renamed the container.
+    pub(super) fn recreates_on(&self, engine: &EngineInfo) -> bool {
+        !(self.version.is_first_generation() && engine.containerd_store)
     }
 
     /// The services' configuration hashes, as they would stand on their containers.
@@ -385,15 +360,6 @@ fn said_by_engine(err: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn compose(flavour: Flavour, version: &str) -> Compose {
-        Compose {
-            flavour,
-            version: ComposeVersion::new(version).unwrap(),
-            env: Vec::new(),
-            patience: PATIENCE,
-        }
-    }
-
     #[test]
     fn only_versions_are_versions() {
         for (text, version) in
@@ -405,27 +371,6 @@ mod tests {
         for text in ["", "dev", "1", "1.x", usage, "1.2.3\nmore", "1.2;id"] {
             assert!(ComposeVersion::new(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_command_is_chosen_by_who_made_the_containers() {
-        let installed = [compose(Flavour::Plugin, "5.6.0"), compose(Flavour::StandAlone, "1.29.2")];
-        for (made_by, chosen) in [
-            ("5.6.0", "5.6.0"),
-            ("5.1.0", "5.6.0"),
-            ("2.20.0", "5.6.0"),
-            ("1.29.2", "1.29.2"),
-            ("1.25.0", "1.29.2"),
-            ("", "5.6.0"),
-        ] {
-            let found = Compose::choose(&installed, made_by).unwrap();
-            assert_eq!(found.version.as_str(), chosen, "{made_by}");
-        }
-        assert!(Compose::choose(&[], "1.29.2").is_none());
-        let id = installed[1].id();
-        assert!(Compose::same(&installed, &id).is_ok());
-        let error = Compose::same(&installed[..1], &id).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Mismatch);
     }
 
     #[test]

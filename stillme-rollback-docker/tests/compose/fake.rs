@@ -26,7 +26,7 @@ const USAGE: &str = "printf 'Validate and view the Compose file.\\n\\nUsage: con
 
 #[tokio::test]
 async fn nothing_that_a_misbehaving_command_says_is_believed() {
-    let Some(stage) = Stage::of(Kind::First).await else { return };
+    let Some(stage) = Stage::of(Kind::StandAlone).await else { return };
     stage.serving().await;
     let web = stage.identity("web").await;
     let ids: Vec<_> = web.keys().cloned().collect();

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
+
+use crate::compose_commands::{current, first_generation, on_path};
 
 /// How a generation is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,32 +75,4 @@ impl Generation {
             Kind::First | Kind::StandAlone => (bin.join("docker-compose"), None),
         }
     }
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
-}
-
-/// Debian's is a script; a current one on the `PATH` is none.
-fn first_generation() -> Option<PathBuf> {
-    let program = on_path("docker-compose")?;
-    let begin = std::fs::read(&program).ok()?;
-    begin.starts_with(b"#!").then_some(program)
-}
-
-/// `STILLME_TEST_COMPOSE`, or the newest that the testbed built.
-fn current() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("STILLME_TEST_COMPOSE") {
-        return Some(PathBuf::from(named));
-    }
-    let cache = match std::env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => Path::new(&std::env::var_os("HOME")?).join(".cache"),
-    };
-    let builds = std::fs::read_dir(cache.join("stillme-rollback/engine")).ok()?;
-    let programs = builds.flatten().map(|build| build.path().join("bin/docker-compose"));
-    programs
-        .filter(|program| program.is_file())
-        .max_by_key(|program| program.metadata().and_then(|metadata| metadata.modified()).ok())
 }

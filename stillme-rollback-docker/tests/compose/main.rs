@@ -15,5 +15,7 @@ mod stickiness;
 mod together;
 mod world;
 
+#[path = "../support/compose_commands.rs"]
+mod compose_commands;
 #[path = "../support/real.rs"]
 mod real;

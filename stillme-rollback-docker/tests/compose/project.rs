@@ -40,13 +40,25 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A project without files, for each generation that is here.
+    /// A project without files, for each generation that is here and can recreate containers on this
+    /// engine. That others are refused is shown in `refusals`.
     pub(crate) async fn each() -> Vec<Self> {
         let mut stages = Vec::new();
         for generation in Generation::all() {
-            stages.extend(Self::with(generation).await);
+            let stage = Self::with(generation).await;
+            if let Some(stage) = stage
+                && stage.recreates().await
+            {
+                stages.push(stage);
+            }
         }
         stages
+    }
+
+    /// Whether this generation can recreate containers on this engine.
+    pub(crate) async fn recreates(&self) -> bool {
+        self.generation.kind != Kind::First
+            || !self.bed.engine.info().await.unwrap().containerd_store
     }
 
     /// A project without files.

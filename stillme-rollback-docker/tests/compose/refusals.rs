@@ -114,7 +114,7 @@ async fn a_service_that_is_only_built_has_no_image_to_go_back_to() {
 
 #[tokio::test]
 async fn what_is_not_there_is_named_with_what_there_is() {
-    let Some(stage) = Stage::of(Kind::First).await else { return };
+    let Some(stage) = Stage::of(Kind::StandAlone).await else { return };
     stage.serving().await;
     for (names, to, why) in [
         (&["web"][..], "v9", "no image for `tag:v9`"),
@@ -143,4 +143,20 @@ async fn a_service_with_a_lodger_goes_back_only_with_him() {
         let error = stage.refused(&["web"], "v1").await;
         assert!(error.to_string().contains("`side` (network_mode of `web`)"), "{kind:?}: {error}");
     }
+}
+
+/// The first generation would stop the service and fail on an engine whose images it can't read. On others
+/// it is not refused: every other test here shows that.
+#[tokio::test]
+async fn a_command_that_can_not_recreate_here_is_refused() {
+    let Some(stage) = Stage::of(Kind::First).await else { return };
+    if stage.recreates().await {
+        return;
+    }
+    stage.serving().await;
+    let web = stage.identity("web").await;
+    let error = stage.refused(&["web"], "v1").await;
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("install Compose 2 or newer"), "{error}");
+    assert_eq!(stage.identity("web").await, web);
 }

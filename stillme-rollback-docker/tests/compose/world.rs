@@ -103,6 +103,9 @@ async fn somebody_elses_deploy_is_left_alone() {
 #[tokio::test]
 async fn what_a_killed_up_left_is_healed_by_the_next() {
     let Some(mut stage) = Stage::of(Kind::First).await else { return };
+    if !stage.recreates().await {
+        return;
+    }
     stage.serving().await;
     let old = stage.containers("web").await[0].clone();
     let name = format!("{}_{}", old.id.short(), old.name.as_ref().unwrap());

@@ -149,10 +149,7 @@ impl ComposeExecutor {
     async fn choose(&self, own: &[&Replica]) -> Result<Compose> {
         let made_by = own.first().map(|replica| replica.version.as_str()).unwrap_or_default();
         let installed = self.installed().await?;
-        Compose::choose(&installed, made_by).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "find compose", "there is no compose command")
-                .with_hint("nothing was touched; install one, then try again")
-        })
+        Compose::choose(&installed, made_by, &self.engine.info().await?)
     }
 
     /// The compose command may have another engine in mind than we have.
