@@ -1,15 +1,15 @@
-//! The strategy `create-first` on the model of a Docker Engine.
+//! The strategies for containers on the model of a Docker Engine.
 
 use std::sync::Arc;
 
 use stillme_rollback_core::testing::{CrashMatrix, Simulated};
-use stillme_rollback_core::{HashKey, Observation, Plan, Request, Strategy as _};
+use stillme_rollback_core::{HashKey, Observation, Request, Strategy};
 use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelVerifier};
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
+use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor, WarmSwap};
 
 use crate::Result;
 
-/// The strategy.
+/// The strategy `create-first`.
 pub fn strategy() -> CreateFirst {
     CreateFirst::new(key())
 }
@@ -25,14 +25,26 @@ pub async fn observed(model: &DockerModel) -> Result<(Observation, Request)> {
     Ok((observation, Request::new(goal)))
 }
 
-/// The crash matrix of going back from `web:v2` to `web:v1`.
+/// The crash matrix of going back from `web:v2` to `web:v1` by `create-first`.
 ///
 /// # Errors
 /// None that is expected.
 pub async fn matrix() -> Result<CrashMatrix<DockerModel>> {
+    matrix_of(&strategy()).await
+}
+
+/// The same by `warm-swap`.
+///
+/// # Errors
+/// None that is expected.
+pub async fn warm_swap() -> Result<CrashMatrix<DockerModel>> {
+    matrix_of(&WarmSwap::new(key())).await
+}
+
+async fn matrix_of(strategy: &dyn Strategy) -> Result<CrashMatrix<DockerModel>> {
     let model = DockerModel::with_service("web");
     let (observation, request) = observed(&model).await?;
-    let plan: Plan = strategy().plan(&observation, &request)?;
+    let plan = strategy.plan(&observation, &request)?;
     Ok(CrashMatrix::new(
         model,
         plan,
