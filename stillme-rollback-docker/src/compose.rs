@@ -21,6 +21,7 @@ mod executor;
 mod files;
 mod labels;
 mod lease;
+mod leftovers;
 mod lint;
 mod lock;
 mod names;

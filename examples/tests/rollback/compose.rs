@@ -1,5 +1,6 @@
 //! Services of Docker Compose, by the compose command that is installed.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,18 +23,19 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// `web` runs the last of these tags. `None` without an engine or a compose command.
+    /// `web` runs the last of these tags, by the compose command that is used with this engine. `None`
+    /// without an engine or a compose command.
     pub(crate) async fn serving(tags: &[&str]) -> Option<Self> {
-        let mut bench = bench().await?;
-        // The first generation can't recreate containers where images are in containerd's store.
-        let first = match bench.bed.engine.info().await.unwrap().containerd_store {
-            true => None,
-            false => first_generation(),
-        };
-        let Some(program) = first.or_else(current) else {
+        let bench = bench().await?;
+        let Some(program) = first_generation_for(&bench).await.or_else(current) else {
             crate::say("LEFT OUT: there is no compose command for this engine");
             return None;
         };
+        Some(Self::serving_by(bench, &program, tags).await)
+    }
+
+    /// The same by a compose command.
+    pub(crate) async fn serving_by(mut bench: Bench, program: &Path, tags: &[&str]) -> Self {
         let bin = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(program, bin.path().join("docker-compose")).unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -51,7 +53,7 @@ impl Shop {
         );
         std::fs::write(shop.project.path().join("docker-compose.yml"), text).unwrap();
         shop.up().await;
-        Some(shop)
+        shop
     }
 
     /// The project's name.
@@ -99,6 +101,12 @@ impl Shop {
         }
         found
     }
+}
+
+/// The first generation, where it can recreate containers: not where images are in containerd's store.
+pub(crate) async fn first_generation_for(bench: &Bench) -> Option<PathBuf> {
+    let engine = bench.bed.engine.info().await.unwrap();
+    if engine.containerd_store { None } else { first_generation() }
 }
 
 #[tokio::test]

@@ -223,6 +223,26 @@ impl Running {
             .unwrap();
     }
 
+    /// Waits until it has ended; what it says is read afterwards.
+    #[cfg(feature = "test-kill")]
+    pub(crate) async fn ended(&mut self) {
+        timeout(LIMIT, self.child.wait()).await.expect("the tool ends in time").unwrap();
+    }
+
+    /// Kills it together with the processes that it started.
+    #[cfg(feature = "test-kill")]
+    pub(crate) fn kill_with_children(&self) {
+        let own = self.child.id().unwrap();
+        // Its children are found before it is gone: then they have another parent.
+        for pid in std::iter::once(own).chain(descendants(own)) {
+            let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+            match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Waits for its end.
     pub(crate) async fn wait(mut self) -> Ran {
         let ending = async {
@@ -232,6 +252,28 @@ impl Running {
         let status = timeout(LIMIT, ending).await.expect("the tool ends in time");
         Ran { status, out: self.seen.join("\n"), err: self.told.join("\n") }
     }
+}
+
+/// The processes below another one, as `/proc` shows them.
+#[cfg(feature = "test-kill")]
+fn descendants(of: u32) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Behind the name, which may hold anything: the state, then the parent.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let pairs: Vec<_> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let mut found = vec![of];
+    let mut next = 0;
+    while next < found.len() {
+        let below = pairs.iter().filter(|(_, parent)| *parent == found[next]).map(|(pid, _)| *pid);
+        let below: Vec<_> = below.collect();
+        found.extend(below);
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 async fn rest<R: AsyncBufRead + Unpin>(lines: &mut Lines<R>, seen: &mut Vec<String>) {

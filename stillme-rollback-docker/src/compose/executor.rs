@@ -22,7 +22,7 @@ use super::labels::{self, Replica};
 use super::names::{Project, ServiceName};
 use super::overlay::Overlay;
 use super::scene::{self, key};
-use super::{command, lock};
+use super::{command, leftovers, lock};
 use crate::detail::text;
 use crate::engine::{ContainerFilter, Engine};
 use crate::names::ImageId;
@@ -154,6 +154,7 @@ impl ComposeExecutor {
         let compose = Compose::same(&self.installed().await?, &orders.compose)?;
         let (held, left) = lock::take(&self.folder, project, context.time_left / 2).await?;
         orders.definition.clone().check()?;
+        self.repair(orders).await?;
         let over = self.laid_over(overlay, project)?;
         compose
             .up(
@@ -164,6 +165,16 @@ impl ComposeExecutor {
                 held,
             )
             .await
+    }
+
+    /// Puts in order what a killed command left of these services. None is at work now.
+    async fn repair(&self, orders: &Orders) -> Result<()> {
+        let replicas = self.replicas(&orders.definition.project).await?;
+        let own = replicas.iter().filter(|own| orders.services.contains_key(&own.service));
+        for repair in leftovers::repairs(own) {
+            repair.make(self.engine.as_ref()).await?;
+        }
+        Ok(())
     }
 
     /// An overlay as the last of the files.

@@ -65,9 +65,21 @@ impl Replica {
     /// Whether it has the name that a container has while Compose replaces it (`<id12>_name`): on one
     /// that is there at rest, an `up` was interrupted.
     pub(super) fn is_leftover(&self) -> bool {
-        let Some((prefix, _)) = self.name.split_once('_') else { return false };
-        prefix.len() == 12 && prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        without_prefix(&self.name).is_some()
     }
+
+    /// The name that it has when nothing is being replaced; killed commands may have prefixed it more
+    /// than once. `None` unless it is a leftover.
+    pub(super) fn name_at_rest(&self) -> Option<&str> {
+        std::iter::successors(without_prefix(&self.name), |name| without_prefix(name)).last()
+    }
+}
+
+fn without_prefix(name: &str) -> Option<&str> {
+    let (prefix, rest) = name.split_once('_')?;
+    let is_id =
+        prefix.len() == 12 && prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then_some(rest)
 }
 
 fn paths(label: &str) -> Vec<PathBuf> {
@@ -103,8 +115,17 @@ pub(super) fn agreed<'a, T: PartialEq + 'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A replica of `web` with a name, in a state.
+    pub(in crate::compose) fn replica(n: u8, name: &str, state: &str) -> Replica {
+        let mut container = container(&[(SERVICE, "web"), (NUMBER, "1")]);
+        container.id = ContainerId::new(format!("{n:02x}").repeat(32)).unwrap();
+        container.name = name.parse().ok();
+        state.clone_into(&mut container.state);
+        Replica::of(&container).unwrap()
+    }
 
     fn container(labels: &[(&str, &str)]) -> ContainerSummary {
         let mut container = ContainerSummary::new(ContainerId::new("a".repeat(64)).unwrap());

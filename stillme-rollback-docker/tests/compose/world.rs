@@ -5,7 +5,6 @@ use std::time::Duration;
 use stillme_rollback_core::EndState;
 use stillme_rollback_docker::Engine as _;
 
-use crate::generation::Kind;
 use crate::project::Stage;
 
 /// The tag that was planned names another image by now: nothing is touched.
@@ -98,24 +97,23 @@ async fn somebody_elses_deploy_is_left_alone() {
     }
 }
 
-/// An `up` of the first generation that was killed leaves the old container stopped and renamed; the next
-/// one puts that in order.
+/// An `up` that was killed leaves a container under another name, whichever generation it was: the old
+/// one (of the first), or the new one (of a current one). Each generation puts that in order.
 #[tokio::test]
-async fn what_a_killed_up_left_is_healed_by_the_next() {
-    let Some(mut stage) = Stage::of(Kind::First).await else { return };
-    if !stage.recreates().await {
-        return;
+async fn what_a_killed_up_left_is_put_in_order() {
+    for mut stage in Stage::each().await {
+        let kind = stage.generation.kind;
+        stage.serving().await;
+        let old = stage.containers("web").await[0].clone();
+        let name = old.name.clone().unwrap();
+        let prefixed = format!("{}_{name}", old.id.short());
+        stage.bed.engine.stop_container(&old.id, Duration::from_secs(1)).await.unwrap();
+        stage.bed.engine.rename_container(&old.id, &prefixed.parse().unwrap()).await.unwrap();
+        let plan = stage.plan(&["web"], "v1").await;
+        assert!(plan.to_string().contains("was interrupted here and left"), "{plan}");
+        let report = stage.take_back(&["web"], "v1").await;
+        assert_eq!(report.state, Some(EndState::RolledBack), "{kind:?}: {report}");
+        assert_eq!(stage.versions("web").await, ["v1"], "{kind:?}");
+        assert_eq!(stage.containers("web").await[0].name, Some(name), "{kind:?}");
     }
-    stage.serving().await;
-    let old = stage.containers("web").await[0].clone();
-    let name = format!("{}_{}", old.id.short(), old.name.as_ref().unwrap());
-    stage.bed.engine.stop_container(&old.id, Duration::from_secs(1)).await.unwrap();
-    stage.bed.engine.rename_container(&old.id, &name.parse().unwrap()).await.unwrap();
-    let plan = stage.plan(&["web"], "v1").await;
-    assert!(plan.to_string().contains("was interrupted here and left"), "{plan}");
-    let report = stage.take_back(&["web"], "v1").await;
-    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
-    assert_eq!(stage.versions("web").await, ["v1"]);
-    let name = stage.containers("web").await[0].name.clone().unwrap();
-    assert!(!name.as_str().starts_with(old.id.short()), "{name}");
 }
