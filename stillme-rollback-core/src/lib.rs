@@ -52,6 +52,6 @@ pub use self::reach::{Dial, Exec, ExecOutput, Instance, LogSource, ResourceSourc
 pub use self::redact::{HashKey, Secret};
 pub use self::step::{Action, Phase, Step, StepKind, Undo, Work};
 pub use self::strategy::{Goal, PlanRefusal, Request, Strategy};
-pub use self::target::{Evidence, Release, Target, Version};
+pub use self::target::{Evidence, Release, Settings, Target, Version};
 pub use self::verdict::{Check, Outcome, Proof, Verdict};
 pub use self::verifier::Verifier;

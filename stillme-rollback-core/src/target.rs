@@ -1,5 +1,6 @@
 //! What is rolled back, and what it runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -100,12 +101,22 @@ pub struct Release {
     /// Where the knowledge of this release comes from, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// What it ran with, as far as that may be written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
 }
 
 impl Release {
     /// A release of which only the version is known.
     pub fn new(version: Version) -> Self {
-        Self { version, image: None, evidence: Vec::new() }
+        Self { version, image: None, evidence: Vec::new(), settings: None }
+    }
+
+    /// The same release with the settings that it ran with.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
     }
 
     /// The same release with the image's name.
@@ -129,6 +140,45 @@ impl fmt::Display for Release {
             Some(image) => write!(f, "{image} ({})", self.version.short()),
             None => f.write_str(self.version.short()),
         }
+    }
+}
+
+/// The settings of an instance, to tell whether others are the same and which differ. No secrets: what
+/// could be one stands as a keyed hash, and its value only in the instance itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The instance's identity on its platform, if it was there when this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The values by the settings' names, or hashes of them.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The settings by their names.
+    pub const fn new(values: BTreeMap<String, String>) -> Self {
+        Self { instance: None, values }
+    }
+
+    /// The same settings, of this instance.
+    #[must_use]
+    pub fn of(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
+
+    /// The names of the settings that are not the same in both.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let here = self.values.iter();
+        let mut names: Vec<_> = here
+            .filter(|(name, value)| other.values.get(*name) != Some(value))
+            .chain(other.values.iter().filter(|(name, _)| !self.values.contains_key(*name)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        names
     }
 }
 
@@ -224,6 +274,17 @@ mod tests {
     fn a_serialised_name_is_checked_when_it_is_read() {
         let text = r#"{"platform":"docker","scope":"e","name":"a;id"}"#;
         assert!(serde_json::from_str::<Target>(text).is_err());
+    }
+
+    #[test]
+    fn settings_differ_by_name_whichever_side_has_them() {
+        let settings = |pairs: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            Settings::new(pairs.iter().map(owned).collect())
+        };
+        let (one, two) = (settings(&[("a", "1"), ("b", "2")]), settings(&[("b", "3"), ("c", "4")]));
+        assert_eq!(one.differing(&two), ["a", "b", "c"]);
+        assert!(one.differing(&one.clone().of("x")).is_empty());
     }
 
     #[test]

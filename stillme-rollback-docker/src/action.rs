@@ -5,6 +5,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Run, Step, Work};
 
 use crate::names::{ContainerId, ContainerName, ImageId};
+use crate::origin::Origin;
 
 /// What a plan is about. It stands in the create step's arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,15 @@ pub(crate) struct Gate {
 pub(crate) enum Verb {
     /// Gives the target image a tag of ours, so that no prune takes it.
     Protect { image: ImageId, tag: ImageRef },
-    /// Creates the new container.
-    Create { subject: Subject, image: ImageId, image_ref: String, spec: String },
+    /// Creates the new container: with the old one's settings, unless they come from a kept one.
+    Create {
+        subject: Subject,
+        image: ImageId,
+        image_ref: String,
+        spec: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
+    },
     /// Connects the new container to one more network.
     Connect { network: String },
     /// Creates a copy of the old container, which stands in for it when its stop deletes it.
@@ -109,6 +117,8 @@ impl Verb {
 pub(crate) struct Orders {
     pub(crate) subject: Subject,
     pub(crate) new: Copy,
+    /// The kept container that the new one has its settings from, if not from the old one.
+    pub(crate) origin: Option<Origin>,
     pub(crate) networks: Vec<String>,
     pub(crate) stand_in: Option<Copy>,
     pub(crate) stand_in_networks: Vec<String>,
@@ -141,8 +151,8 @@ impl Orders {
         let (mut gate, mut swapped, mut retired) = (None, Vec::new(), Vec::new());
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
-                Verb::Create { subject, image, image_ref, spec } => {
-                    created = Some((subject, Copy { image, image_ref, spec }));
+                Verb::Create { subject, image, image_ref, spec, origin } => {
+                    created = Some((subject, Copy { image, image_ref, spec }, origin));
                 }
                 Verb::CreateStandIn { image, image_ref, spec } => {
                     stand_in = Some(Copy { image, image_ref, spec });
@@ -156,13 +166,14 @@ impl Orders {
                 _ => {}
             }
         }
-        let (subject, new) = created.ok_or_else(|| {
+        let (subject, new, origin) = created.ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "read plan", "the plan creates no container")
                 .with_hint("use the version that made the plan")
         })?;
         Ok(Self {
             subject,
             new,
+            origin,
             networks,
             stand_in,
             stand_in_networks,
@@ -203,6 +214,10 @@ mod tests {
                 image,
                 image_ref: String::from("a:b"),
                 spec: String::from("c"),
+                origin: Some(Origin {
+                    container: ContainerId::new("e".repeat(64)).unwrap(),
+                    restart: serde_json::json!({"Name": "always"}),
+                }),
             },
             Verb::Connect { network: String::from("n") },
             Verb::KeepName,

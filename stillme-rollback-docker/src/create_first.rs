@@ -7,6 +7,7 @@ mod steps;
 use stillme_rollback_core::{HashKey, Observation, Plan, PlanRefusal, Request, Result, Strategy};
 
 use crate::groundwork::Groundwork;
+use crate::origin::Whose;
 use crate::preflight;
 use crate::recipe::{GENERATIONS, Recipe};
 
@@ -22,12 +23,13 @@ pub struct CreateFirst {
     key: HashKey,
     auto_remove: bool,
     generations: usize,
+    whose: Whose,
 }
 
 impl CreateFirst {
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, auto_remove: false, generations: GENERATIONS }
+        Self { key, auto_remove: false, generations: GENERATIONS, whose: Whose::Running }
     }
 
     /// Also containers that were started with `--rm`, which are refused otherwise: stopping one
@@ -36,6 +38,14 @@ impl CreateFirst {
     #[must_use]
     pub const fn allow_auto_remove(mut self) -> Self {
         self.auto_remove = true;
+        self
+    }
+
+    /// Takes the settings back as well, to those of the release's kept container: to the same image with
+    /// other settings, too. Refused when that container is gone, for only it has the values.
+    #[must_use]
+    pub const fn with_config(mut self) -> Self {
+        self.whose = Whose::Release;
         self
     }
 
@@ -54,7 +64,7 @@ impl Strategy for CreateFirst {
     }
 
     fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
-        let ground = Groundwork::of(observation, request, &self.key)?;
+        let ground = Groundwork::of(observation, request, &self.key, self.whose)?;
         let auto_remove = ground.recreated.auto_remove;
         if auto_remove && !self.auto_remove {
             return Err(preflight::auto_remove(&ground.subject.name).into());

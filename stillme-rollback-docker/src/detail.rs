@@ -46,6 +46,9 @@ pub struct Detail {
     /// The containers that earlier runs put aside, newest first.
     #[serde(default)]
     pub kept: Vec<Kept>,
+    /// Their inspect answers by id: only they have the values of their settings.
+    #[serde(default)]
+    pub kept_containers: BTreeMap<String, Value>,
     /// The tags that protect images from a prune, with the image that each names.
     pub protected: BTreeMap<String, String>,
 }

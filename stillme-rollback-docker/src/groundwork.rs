@@ -1,18 +1,21 @@
 //! What every plan for a container begins with: where it is, where it goes, and the new container.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use stillme_rollback_core::{
     Error, ErrorKind, Evidence, Goal, HashKey, ImageRef, Note, Observation, Plan, PlanRefusal,
-    Release, Request, Result,
+    Printable, Release, Request, Result, Settings,
 };
 
 use crate::action::Subject;
 use crate::checks;
 use crate::detail::{self, Detail, text};
 use crate::images::protecting_tag;
-use crate::names::{ContainerName, ImageId};
+use crate::names::{ContainerId, ContainerName, ImageId};
+use crate::origin::{self, Chosen, Origin, Whose};
 use crate::preflight;
-use crate::recreate::{self, Recreated, Replacement, Source};
+use crate::recreate::{self, Change, Connect, Recreated, Replacement, Shown, Source};
 
 /// The ground of a plan. Whatever speaks against any plan was refused by now.
 pub(crate) struct Groundwork {
@@ -25,6 +28,12 @@ pub(crate) struct Groundwork {
     /// Under which reference the new container runs.
     pub(crate) image_ref: ImageRef,
     pub(crate) recreated: Recreated,
+    /// The container that the new one has its settings from, if not from the old one.
+    pub(crate) origin: Option<Origin>,
+    /// The inspect answer that the new one's settings are read from.
+    pub(crate) settings_of: Value,
+    /// The networks of the old container, the primary one first.
+    pub(crate) old_endpoints: Vec<Connect>,
     /// Whether the new container has a health check, of the user's or of its image.
     pub(crate) has_healthcheck: bool,
     notes: Vec<Note>,
@@ -36,6 +45,7 @@ impl Groundwork {
         observation: &Observation,
         request: &Request,
         key: &HashKey,
+        whose: Whose,
     ) -> Result<Self, PlanRefusal> {
         let detail = Detail::of(observation)?;
         let from = observation
@@ -43,7 +53,7 @@ impl Groundwork {
             .clone()
             .ok_or_else(|| refusal(ErrorKind::NotFound, "there is no such container"))?;
         let to = goal(&detail, request)?;
-        if to.version == from.version {
+        if whose == Whose::Running && to.version == from.version {
             return Err(PlanRefusal::AlreadyThere(to));
         }
         let target = detail.images.get(to.version.as_str()).ok_or_else(|| {
@@ -56,13 +66,51 @@ impl Groundwork {
 
         let image = ImageId::new(to.version.as_str())?;
         let image_ref = image_ref(&to, &image, &subject.name)?;
-        let (source, replacement) =
-            (detail.source()?, detail::replacement(image_ref.as_str(), target));
-        let recreated = recreate::recreate(&source, &replacement)?;
+        let old = Old::of(&detail, key)?;
+        let from = from.with_settings(old.record(&subject.old));
+        let stays = recreate::recreate(&old.source, &replacement(&image_ref, target))?;
+        let chosen = match whose {
+            Whose::Running => None,
+            Whose::Release => Some(origin::choose(&detail, &to, &from)?),
+        };
+        let ground = match chosen {
+            None => {
+                let notes = about_image(&old, &stays, &replacement(&image_ref, target), key)?;
+                let settings_of = detail.container.clone();
+                Going { recreated: stays, origin: None, settings_of, notes }
+            }
+            Some(chosen) => {
+                let going =
+                    with_config(&detail, &old, chosen, &replacement(&image_ref, target), key)?;
+                let is_same = going.recreated.spec_hash(key) == stays.spec_hash(key);
+                if to.version == from.version && is_same {
+                    return Err(PlanRefusal::AlreadyThere(to));
+                }
+                going
+            }
+        };
+        let Going { recreated, origin, settings_of, notes: changes } = ground;
+        let shown = recreate::settings(&recreated, &replacement(&image_ref, target), key);
         let has_healthcheck = has_healthcheck(&recreated, target);
         let mut notes = left_before(&to);
-        notes.extend(about(&detail, &recreated, &source, &replacement, key)?);
-        Ok(Self { detail, subject, from, to, image, image_ref, recreated, has_healthcheck, notes })
+        notes.extend(about(&detail, &recreated));
+        notes.extend(changes);
+        let to = to.with_settings(record(&shown));
+        let old_endpoints = old.recreated.endpoints;
+        Ok(Self {
+            detail,
+            subject,
+            from,
+            to,
+            image,
+            image_ref,
+            recreated,
+            origin,
+            settings_of,
+            old_endpoints,
+            has_healthcheck,
+            notes,
+        })
     }
 
     /// A plan on this ground, without steps.
@@ -88,13 +136,96 @@ impl Groundwork {
     }
 }
 
-fn about(
-    detail: &Detail,
+/// The container that runs, once more as it is: what its settings are.
+struct Old {
+    source: Source,
+    recreated: Recreated,
+    settings: BTreeMap<String, Shown>,
+}
+
+impl Old {
+    fn of(detail: &Detail, key: &HashKey) -> Result<Self> {
+        let source = detail.source()?;
+        let image_ref = text(&detail.container, "/Config/Image");
+        let itself = detail::replacement(image_ref, &detail.image);
+        let recreated = recreate::recreate(&source, &itself)?;
+        let settings = recreate::settings(&recreated, &itself, key);
+        Ok(Self { source, recreated, settings })
+    }
+
+    fn record(&self, id: &ContainerId) -> Settings {
+        record(&self.settings).of(id.as_str())
+    }
+}
+
+/// Settings as a release keeps them.
+fn record(settings: &BTreeMap<String, Shown>) -> Settings {
+    let written = |(name, value): (&String, &Shown)| (name.clone(), value.to_string());
+    Settings::new(settings.iter().map(written).collect())
+}
+
+/// What the new container is made of, and what the reader of the plan should know of it.
+struct Going {
+    recreated: Recreated,
+    origin: Option<Origin>,
+    settings_of: Value,
+    notes: Vec<Note>,
+}
+
+/// The image goes back, the settings stay.
+fn about_image(
+    old: &Old,
     recreated: &Recreated,
-    source: &Source,
     replacement: &Replacement,
     key: &HashKey,
 ) -> Result<Vec<Note>> {
+    let changes = recreate::differences(&old.source, replacement, recreated, key)?;
+    Ok(changes.iter().map(|change| Note::info(change.to_string())).collect())
+}
+
+/// The image and the settings go back.
+fn with_config(
+    detail: &Detail,
+    old: &Old,
+    chosen: Chosen,
+    replacement: &Replacement,
+    key: &HashKey,
+) -> Result<Going> {
+    let Chosen { origin, container, mut notes } = chosen;
+    // It is of the image that is gone back to.
+    let image = replacement.image.expose();
+    let source = detail::source(&detail.engine, &container, image, &detail.names)?;
+    let recreated = recreate::recreate(&source, replacement)?;
+    if recreated.auto_remove || old.recreated.auto_remove {
+        return Err(refusal(
+            ErrorKind::Rejected,
+            "with `--rm` the settings can't be taken back: the stop of such a container deletes it",
+        )
+        .with_hint("nothing was touched; without `--with-config` the image alone goes back"));
+    }
+    let settings = recreate::settings(&recreated, replacement, key);
+    for change in recreate::changes(&old.settings, &settings) {
+        notes.extend(about_mount(&change));
+        notes.push(Note::info(change.to_string()));
+    }
+    Ok(Going { recreated, origin: Some(origin), settings_of: container, notes })
+}
+
+/// Other data than now, or none, at a place: nobody should learn that afterwards.
+fn about_mount(change: &Change) -> Option<Note> {
+    let at = change.setting.strip_prefix("mount ")?;
+    change.before.as_ref()?;
+    Some(Note::warning(format!(
+        "what is mounted at {} now is not mounted there any more; it stays where it is",
+        Printable(at)
+    )))
+}
+
+fn replacement(image_ref: &ImageRef, image: &Value) -> Replacement {
+    detail::replacement(image_ref.as_str(), image)
+}
+
+fn about(detail: &Detail, recreated: &Recreated) -> Vec<Note> {
     let mut notes = recreated.notes();
     if detail.changed_files > 0 {
         notes.push(Note::warning(format!(
@@ -107,10 +238,7 @@ fn about(
             "its first process does not handle its stop signal, so it is killed at once: waiting would only let the old version serve on",
         ));
     }
-    for change in recreate::differences(source, replacement, recreated, key)? {
-        notes.push(Note::info(change.to_string()));
-    }
-    Ok(notes)
+    notes
 }
 
 /// A warning if a rollback went away from this release: going there takes that rollback back.

@@ -36,6 +36,7 @@ mod executor;
 mod groundwork;
 mod http_engine;
 mod inspect;
+mod origin;
 mod preflight;
 mod reach;
 mod recipe;

@@ -34,7 +34,16 @@ impl<'a> Recipe<'a> {
     /// What must hold before the first step.
     pub(crate) fn starts(&self) -> Condition {
         let restart = scene::restart_fact(self.container());
-        is(key::NAME, "old").is(key::NEW, "absent").is(key::OLD_RESTART, restart)
+        let old = is(key::NAME, "old").is(key::NEW, "absent").is(key::OLD_RESTART, restart);
+        self.with_origin(old)
+    }
+
+    /// The condition, and that the container whose settings are taken back is there.
+    fn with_origin(&self, condition: Condition) -> Condition {
+        match self.ground.origin {
+            Some(_) => condition.is(key::ORIGIN, "there"),
+            None => condition,
+        }
     }
 
     fn container(&self) -> &Value {
@@ -95,16 +104,23 @@ impl<'a> Recipe<'a> {
             image: self.ground.image.clone(),
             image_ref: self.ground.image_ref.as_str().to_owned(),
             spec: self.spec.clone(),
+            origin: self.ground.origin.clone(),
         };
+        let settings = self
+            .ground
+            .origin
+            .as_ref()
+            .map(|origin| format!(" with the settings of {}", origin.container.short()));
         let title = format!(
-            "create the new container from {} ({})",
+            "create the new container from {} ({}){}",
             self.ground.image_ref,
-            self.ground.image.short()
+            self.ground.image.short(),
+            settings.unwrap_or_default()
         );
         let undo = is(key::NEW, "absent").is(key::STRAYS, "none");
         let step = self
             .step("create-new", Phase::Prepare, title, &verb)?
-            .expects(is(key::NEW, "absent"))
+            .expects(self.with_origin(is(key::NEW, "absent")))
             .makes(is(key::NEW, "created"))
             .undo(Undo::Restores(undo))
             .with_deadline(Duration::from_secs(60))

@@ -22,6 +22,8 @@ pub(crate) mod key {
     /// The new container: `absent`, `created`, `up`, `crashing`, `exited`, `removing` or
     /// `wrong-image`.
     pub(crate) const NEW: &str = "new";
+    /// The kept container whose settings the new one gets: `there` or `gone`.
+    pub(crate) const ORIGIN: &str = "settings";
     /// Containers of the run beside the new one: `none` or `some`.
     pub(crate) const STRAYS: &str = "strays";
     /// The tag that protects the target image: `set`, `absent` or `moved`.

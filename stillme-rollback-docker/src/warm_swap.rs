@@ -9,6 +9,7 @@ use stillme_rollback_core::{
 };
 
 use crate::groundwork::Groundwork;
+use crate::origin::Whose;
 use crate::recipe::{GENERATIONS, Recipe};
 
 /// Warm up, then change places.
@@ -26,6 +27,7 @@ pub struct WarmSwap {
     key: HashKey,
     shared_writes: bool,
     generations: usize,
+    whose: Whose,
 }
 
 impl WarmSwap {
@@ -34,7 +36,7 @@ impl WarmSwap {
 
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, shared_writes: false, generations: GENERATIONS }
+        Self { key, shared_writes: false, generations: GENERATIONS, whose: Whose::Running }
     }
 
     /// Also containers that can write to what they share with the new one: both run at once for a
@@ -42,6 +44,14 @@ impl WarmSwap {
     #[must_use]
     pub const fn allow_shared_writes(mut self) -> Self {
         self.shared_writes = true;
+        self
+    }
+
+    /// Takes the settings back as well, to those of the release's kept container: to the same image with
+    /// other settings, too. Refused when that container is gone, for only it has the values.
+    #[must_use]
+    pub const fn with_config(mut self) -> Self {
+        self.whose = Whose::Release;
         self
     }
 
@@ -60,7 +70,7 @@ impl Strategy for WarmSwap {
     }
 
     fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
-        let ground = Groundwork::of(observation, request, &self.key)?;
+        let ground = Groundwork::of(observation, request, &self.key, self.whose)?;
         let gate = preflight::check(&ground, self.shared_writes)?;
         let mut plan = ground.plan(self.name(), observation, request);
         plan.expected_outage = String::from(

@@ -170,3 +170,40 @@ fn a_warm_target_that_is_not_ready_never_gets_the_place() {
     report.assert_clean();
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }
+
+/// `web` runs v2, and a container of v1 with other settings is kept.
+fn with_kept(mut model: DockerModel) -> DockerModel {
+    let mut config = (*model.serving().unwrap().config).clone();
+    let mut host = (*model.serving().unwrap().host).clone();
+    config["Image"] = serde_json::json!("web:v1");
+    config["Env"] = serde_json::json!(["A=0"]);
+    host["RestartPolicy"] = serde_json::json!({"Name": "no"});
+    let image = model.tags["web:v1"].clone();
+    model.add("web.rbo-aaaaaaaa", image, config, host);
+    model
+}
+
+#[test]
+fn settings_go_back_and_come_again_whatever_fails() {
+    let model = with_kept(DockerModel::with_service("web"));
+    let strategy = CreateFirst::new(key()).with_config();
+    let plan = plan_with(&model, &strategy, LONG);
+    let report = timed("with config", &matrix_of(model.clone(), plan).with_crashes(1));
+    report.assert_clean();
+    assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+    let mut sick = model;
+    sick.sick.push(target_image(&sick));
+    let plan = plan_with(&sick, &strategy, LONG);
+    let report = timed("with config, sick", &matrix_of(sick, plan).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn settings_go_back_by_a_change_of_places() {
+    let model = with_kept(warm_service(&["bridge"]));
+    let plan = plan_with(&model, &WarmSwap::new(key()).with_config(), LONG);
+    let report = timed("with config, warm", &matrix_of(model, plan).with_crashes(1));
+    report.assert_clean();
+    assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+}

@@ -79,7 +79,8 @@ impl DockerExecutor {
         self.engine.connect_network(network, &made, connect.endpoint.expose()).await.map(drop)
     }
 
-    /// The old container once more, from what the engine shows now.
+    /// The old container once more, or the kept one whose settings are taken back, from what the engine
+    /// shows now.
     async fn recreated(
         &self,
         context: &StepContext,
@@ -88,7 +89,13 @@ impl DockerExecutor {
         all: &[ContainerSummary],
     ) -> Result<Recreated> {
         let copy = orders.copy(which)?;
-        let container = self.inspect(&orders.subject.old).await?;
+        let container = match orders.origin.as_ref().filter(|_| which == Which::New) {
+            Some(origin) => {
+                let kept = self.inspect(&origin.container).await?;
+                Secret::new(origin.as_it_was(kept.expose()))
+            }
+            None => self.inspect(&orders.subject.old).await?,
+        };
         let old_image = self.inspect_image(text(container.expose(), "/Image")).await?;
         let image = self.inspect_image(copy.image.as_str()).await?;
         let engine = EngineDetail::of(&self.engine.info().await?);

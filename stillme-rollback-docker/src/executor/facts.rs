@@ -36,6 +36,10 @@ impl DockerExecutor {
         if let Some(standing) = protected {
             facts = facts.with(key::PROTECTED, standing);
         }
+        if let Some(origin) = &orders.origin {
+            let is_there = all.iter().any(|container| container.id == origin.container);
+            facts = facts.with(key::ORIGIN, if is_there { "there" } else { "gone" });
+        }
         for kept in &orders.retired {
             let found = all.iter().find(|container| container.id == *kept);
             let standing = match found {

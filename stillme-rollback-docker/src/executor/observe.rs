@@ -66,6 +66,7 @@ impl DockerExecutor {
         let container = self.inspect(&history.container).await?.expose().clone();
         let image = self.inspect_image(text(&container, "/Image")).await?.expose().clone();
         let all = self.engine.list_containers(&ContainerFilter::all()).await?;
+        let kept = kept(name, &all);
         let detail = Detail {
             engine: EngineDetail::of(&self.engine.info().await?),
             changed_files: self.changed_files(&history.container).await,
@@ -75,7 +76,8 @@ impl DockerExecutor {
             images: self.images(images).await?,
             dependents: self.dependents(&history.container, name, &all).await?,
             deaf: is_deaf(&container, &history.container),
-            kept: kept(name, &all),
+            kept_containers: self.kept_containers(&kept).await?,
+            kept,
             network_drivers: self.network_drivers(&container).await?,
             reachable_ports: reachable_ports(&container).await,
             previous: history.previous,
@@ -108,6 +110,16 @@ impl DockerExecutor {
             }
         }
         Ok(dependents)
+    }
+
+    async fn kept_containers(&self, kept: &[Kept]) -> Result<BTreeMap<String, Value>> {
+        let mut containers = BTreeMap::new();
+        for kept in kept {
+            if let Some(container) = self.find(&kept.id).await? {
+                containers.insert(kept.id.as_str().to_owned(), container.expose().clone());
+            }
+        }
+        Ok(containers)
     }
 
     async fn network_drivers(&self, container: &Value) -> Result<BTreeMap<String, String>> {

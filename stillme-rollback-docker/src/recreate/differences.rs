@@ -69,8 +69,8 @@ pub fn differences(
     key: &HashKey,
 ) -> Result<Vec<Change>> {
     let user = recreated.body.expose().as_object().unwrap_or(&EMPTY);
-    let before = settings(source.config()?, key);
-    let mut after = settings(&merge::merge(user, replacement.image_config()), key);
+    let before = of_config(source.config()?, key);
+    let mut after = of_config(&merge::merge(user, replacement.image_config()), key);
     // What was never written down stays at the engine's own default, which is the same in both.
     let mut changes: Vec<_> = before
         .into_iter()
@@ -93,7 +93,7 @@ pub fn differences(
 }
 
 /// Everything that an image has a part in, by name.
-fn settings(config: &Object, key: &HashKey) -> BTreeMap<String, Shown> {
+pub(super) fn of_config(config: &Object, key: &HashKey) -> BTreeMap<String, Shown> {
     let hash = |value: &str| Shown::Hash(key.short_hash(value));
     let mut all = BTreeMap::new();
     for entry in strings(config, "Env").unwrap_or_default() {

@@ -52,6 +52,7 @@ mod network;
 mod ports;
 mod raw;
 mod scalars;
+mod settings;
 mod source;
 mod spec;
 mod undecided;
@@ -64,6 +65,8 @@ use stillme_rollback_core::{Note, Result, Secret};
 
 pub use self::api::ApiVersion;
 pub use self::differences::{Change, Shown, differences};
+pub(crate) use self::settings::RESTART_POLICY;
+pub use self::settings::{changes, settings};
 pub use self::source::{EngineFacts, Replacement, Source};
 pub use self::undecided::Undecided;
 pub use self::volumes::CarriedVolume;

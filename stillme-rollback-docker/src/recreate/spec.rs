@@ -25,7 +25,7 @@ impl Recreated {
 }
 
 /// Engines mix limits of their own into the list in any order, and the order means nothing.
-fn sort_ulimits(body: &mut Object) {
+pub(super) fn sort_ulimits(body: &mut Object) {
     let host = body.get_mut("HostConfig").and_then(Value::as_object_mut);
     if let Some(Value::Array(ulimits)) = host.and_then(|host| host.get_mut("Ulimits")) {
         ulimits.sort_by_cached_key(|limit| {

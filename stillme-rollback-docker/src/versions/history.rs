@@ -27,6 +27,8 @@ pub struct History {
     pub releases: Vec<Release>,
     /// What ran before this, if anything proves it: see [`Wanted::Previous`](super::Wanted::Previous).
     pub previous: Option<Release>,
+    /// The kept container that this one replaced, if it is of the same image: it has other settings.
+    pub other_settings: Option<Release>,
 }
 
 /// Looks at a container and what is kept of its past. `records` are the caller's own, newest first.
@@ -151,7 +153,7 @@ fn assemble(
     let mut running = release(&running_id, made_from.clone(), Evidence::Running)?;
     let replaced = container["Config"]["Labels"][LABEL_FROM].as_str();
     let mut releases: Vec<Release> = Vec::new();
-    let mut replaced_release = None;
+    let (mut replaced_release, mut other_settings) = (None, None);
     for record in records {
         add(&mut releases, record.clone());
     }
@@ -164,6 +166,8 @@ fn assemble(
         }
         if is_replaced {
             replaced_release = Some(kept_release.version.clone());
+            let same_image = kept_release.version == running.version;
+            other_settings = same_image.then(|| kept_release.clone());
         }
         add(&mut releases, kept_release);
     }
@@ -179,7 +183,14 @@ fn assemble(
         release.version != running.version
     });
     let previous = previous(&releases, replaced_release.as_ref()).cloned();
-    Ok(History { container: inspect::id(container)?, running, repository, releases, previous })
+    Ok(History {
+        container: inspect::id(container)?,
+        running,
+        repository,
+        releases,
+        previous,
+        other_settings,
+    })
 }
 
 fn release(id: &ImageId, image: Option<ImageRef>, evidence: Evidence) -> Result<Release> {
@@ -200,6 +211,7 @@ fn add(releases: &mut Vec<Release>, release: Release) {
 
 fn merge(known: &mut Release, more: Release) {
     known.image = known.image.take().or(more.image);
+    known.settings = known.settings.take().or(more.settings);
     for evidence in more.evidence {
         if !known.evidence.contains(&evidence) {
             known.evidence.push(evidence);

@@ -10,9 +10,9 @@ use stillme_rollback_core::{
 use super::history::History;
 use crate::engine::Engine;
 use crate::images::LocalImage;
-use crate::names::ImageId;
+use crate::names::{ContainerName, ImageId};
 
-/// What was asked for: `previous`, `v1.2.3`, `tag:previous`, `sha256:…`, `digest:sha256:…`,
+/// What was asked for: `previous`, `v1.2.3`, `tag:previous`, `kept:web.rbo-1a2b3c4d`, `sha256:…`, `digest:sha256:…`,
 /// `app:v1.2.3`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -22,6 +22,11 @@ pub enum Wanted {
     /// that was put aside last. (The evidence says so when a run had left that release: going there
     /// takes the run back.)
     Previous,
+    /// The same with its settings: what the running container replaced, if that was of the same image
+    /// with other settings, else as [`Previous`](Self::Previous).
+    PreviousWithConfig,
+    /// What a kept container ran: `kept:web.rbo-1a2b3c4d`.
+    Kept(ContainerName),
     /// A tag of the container's repository.
     Tag(String),
     /// An image's id, or a digest of the container's repository.
@@ -39,6 +44,9 @@ impl FromStr for Wanted {
         }
         if let Some(tag) = text.strip_prefix("tag:") {
             return tag_of(tag);
+        }
+        if let Some(name) = text.strip_prefix("kept:") {
+            return ContainerName::new(name).map(Self::Kept);
         }
         if let Some(digest) = text.strip_prefix("digest:") {
             return ImageId::new(digest).map(Self::Digest);
@@ -69,7 +77,8 @@ fn tag_of(text: &str) -> Result<Wanted> {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Previous => f.write_str("previous"),
+            Self::Previous | Self::PreviousWithConfig => f.write_str("previous"),
+            Self::Kept(name) => write!(f, "kept:{name}"),
             Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::Digest(digest) => write!(f, "digest:{digest}"),
             Self::Image(image) => image.fmt(f),
@@ -84,8 +93,15 @@ impl fmt::Display for Wanted {
 /// `NotFound` if it is not here, or if nothing proves what ran before; `Rejected` for an image of
 /// another repository. The hint names what there is. Nothing was touched.
 pub async fn resolve(engine: &dyn Engine, history: &History, wanted: &Wanted) -> Result<Release> {
+    if let Wanted::Kept(name) = wanted {
+        return kept(history, name);
+    }
+    if let (Wanted::PreviousWithConfig, Some(other)) = (wanted, &history.other_settings) {
+        return Ok(other.clone());
+    }
     let (image, named) = match wanted {
-        Wanted::Previous => {
+        Wanted::Kept(_) => (None, None),
+        Wanted::Previous | Wanted::PreviousWithConfig => {
             let previous = history.previous.clone().ok_or_else(|| no_previous(history))?;
             // By its id: its tag may name another image by now.
             let found = LocalImage::find(engine, previous.version.as_str()).await?;
@@ -105,6 +121,21 @@ pub async fn resolve(engine: &dyn Engine, history: &History, wanted: &Wanted) ->
     };
     let image = image.ok_or_else(|| not_here(history, wanted))?;
     Ok(known(history, image.version()?, named))
+}
+
+/// What a kept container ran, and of that release no other container.
+fn kept(history: &History, name: &ContainerName) -> Result<Release> {
+    let is_it = |evidence: &Evidence| matches!(evidence, Evidence::Kept { instance } if instance == name.as_str());
+    let mut all = history.releases.iter().chain([&history.running]);
+    let found = all.find(|release| release.evidence.iter().any(is_it)).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "find release", "no such container is kept of this service")
+            .with_context("container", name.as_str())
+            .with_hint("nothing was touched; `docker ps --all` lists the containers")
+    })?;
+    let mut release = found.clone();
+    let is_kept = |evidence: &Evidence| matches!(evidence, Evidence::Kept { .. });
+    release.evidence.retain(|evidence| is_it(evidence) || !is_kept(evidence));
+    Ok(release)
 }
 
 fn in_repository(history: &History, tag: &str) -> Result<ImageRef> {
@@ -226,6 +257,7 @@ mod tests {
             (digest.as_str(), format!("digest:{digest}")),
             (&format!("digest:{digest}"), format!("digest:{digest}")),
             ("team/app:v1", "team/app:v1".to_owned()),
+            ("kept:web.rbo-1a2b3c4d", "kept:web.rbo-1a2b3c4d".to_owned()),
         ] {
             assert_eq!(text.parse::<Wanted>().unwrap().to_string(), shown, "{text}");
         }
@@ -236,6 +268,8 @@ mod tests {
         for bad in [
             "",
             "tag:",
+            "kept:",
+            "kept:a/b",
             "digest:",
             "-v1",
             ".v1",

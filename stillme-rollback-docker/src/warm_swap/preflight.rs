@@ -7,7 +7,7 @@ use crate::action::Gate;
 use crate::detail::text;
 use crate::groundwork::Groundwork;
 use crate::names::LABEL_STRATEGY;
-use crate::recreate::ApiVersion;
+use crate::recreate::{ApiVersion, Connect};
 
 use super::WarmSwap;
 
@@ -22,7 +22,7 @@ pub(super) fn check(ground: &Groundwork, shared_writes: bool) -> Result<Gate> {
         ));
     }
     let wanted = label(&ground.detail.container) == Some(WarmSwap::NAME);
-    if let Some(shared) = shared_write(&ground.detail.container)
+    if let Some(shared) = shared_write(&ground.settings_of)
         && !shared_writes
         && !wanted
     {
@@ -32,14 +32,29 @@ pub(super) fn check(ground: &Groundwork, shared_writes: bool) -> Result<Gate> {
                 "nothing was touched; use `--strategy create-first`, or `--allow-shared-writes` (or the label `{LABEL_STRATEGY}=warm-swap`) if the service can take it"
             )));
     }
-    Ok(Gate { healthcheck: ground.has_healthcheck, ports: ground.detail.reachable_ports.clone() })
+    Ok(Gate { healthcheck: ground.has_healthcheck, ports: ports(ground) })
+}
+
+/// The ports that show when the new container is ready: those of the old one that it publishes as well.
+fn ports(ground: &Groundwork) -> Vec<u16> {
+    let published = ground.settings_of.pointer("/HostConfig/PortBindings");
+    let publishes = |port: &u16| {
+        ground.origin.is_none()
+            || published.is_some_and(|all| all.get(format!("{port}/tcp")).is_some())
+    };
+    ground.detail.reachable_ports.iter().copied().filter(publishes).collect()
+}
+
+fn same_networks(ground: &Groundwork) -> bool {
+    let names = |all: &[Connect]| all.iter().map(|one| one.network.clone()).collect::<Vec<_>>();
+    names(&ground.old_endpoints) == names(&ground.recreated.endpoints)
 }
 
 /// Why two containers of this kind can't change places.
 pub(super) fn obstacle(ground: &Groundwork) -> Result<Option<String>> {
     let (detail, recreated) = (&ground.detail, &ground.recreated);
     let host = &detail.container["HostConfig"];
-    let mode = text(&detail.container, "/HostConfig/NetworkMode");
+    let mode = text(&ground.settings_of, "/HostConfig/NetworkMode");
     let odd_network =
         recreated.endpoints.iter().map(|endpoint| endpoint.network.as_str()).find(|network| {
             let driver = detail.network_drivers.get(*network).map_or("", String::as_str);
@@ -53,16 +68,20 @@ pub(super) fn obstacle(ground: &Groundwork) -> Result<Option<String>> {
         Some(format!("its network mode is `{}`", Printable(mode)))
     } else if recreated.endpoints.is_empty() {
         Some("it is on no network".to_owned())
+    } else if !same_networks(ground) {
+        Some("the settings that it goes back to are of other networks".to_owned())
     } else if let Some(network) = odd_network {
         Some(format!("network {} is neither a bridge nor an overlay", Printable(network)))
     } else if host["Links"].as_array().is_some_and(|links| !links.is_empty()) {
         Some("it has links to other containers, which are bound to its start".to_owned())
-    } else if has_own_mac(&detail.container) && detail.engine.api_version()? < MAC_PER_ENDPOINT {
+    } else if [&detail.container, &ground.settings_of].into_iter().any(has_own_mac)
+        && detail.engine.api_version()? < MAC_PER_ENDPOINT
+    {
         Some(
             "it has a MAC address of its own, which this engine gives at the create only"
                 .to_owned(),
         )
-    } else if !ground.has_healthcheck && detail.reachable_ports.is_empty() {
+    } else if !ground.has_healthcheck && ports(ground).is_empty() {
         Some("nothing shows when the new container is ready: it has no health check, and no published port of it can be reached from here on its own address".to_owned())
     } else {
         None

@@ -20,7 +20,8 @@ const WARM: &str = "stillme-rb-{run8}";
 
 /// The steps in their order.
 pub(super) fn steps(recipe: &Recipe<'_>, gate: &Gate) -> Result<Vec<Step>> {
-    let networks = &recipe.ground.recreated.endpoints;
+    // Of the same names in the same order, with the settings of each.
+    let (networks, olds) = (&recipe.ground.recreated.endpoints, &recipe.ground.old_endpoints);
     let mut steps = Vec::new();
     steps.extend(recipe.protect()?);
     steps.push(make_warm_network(recipe)?);
@@ -32,7 +33,7 @@ pub(super) fn steps(recipe: &Recipe<'_>, gate: &Gate) -> Result<Vec<Step>> {
     steps.push(recipe.start_new(Phase::Prepare, is(key::NEW_WARM, "joined"))?);
     steps.push(warm_up(recipe, gate)?);
     steps.extend(recipe.hold()?);
-    for (index, network) in networks.iter().rev().enumerate() {
+    for (index, network) in olds.iter().rev().enumerate() {
         steps.push(leave_old(recipe, index, network)?);
     }
     for (index, network) in networks.iter().enumerate() {
@@ -45,7 +46,7 @@ pub(super) fn steps(recipe: &Recipe<'_>, gate: &Gate) -> Result<Vec<Step>> {
     steps.push(recipe.take_over()?);
     steps.push(recipe.stop_old(Phase::Commit, is(key::OLD, "up"))?);
     steps.push(recipe.clear_strays()?);
-    for (index, network) in networks.iter().enumerate() {
+    for (index, network) in olds.iter().enumerate() {
         steps.push(return_old(recipe, index, network)?);
     }
     Ok(steps)
