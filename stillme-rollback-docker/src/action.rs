@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Run, Step, Work};
 
+use crate::dependents::act::{Act, Holder, Order};
 use crate::names::{ContainerId, ContainerName, ImageId};
 use crate::origin::Origin;
 
@@ -83,6 +84,8 @@ pub(crate) enum Verb {
     TakeOver,
     /// Nothing that the run made is left beside the new container.
     ClearStrays,
+    /// Does something to a container that holds on to the old one.
+    Dependent { holder: Holder, act: Act },
     /// Removes a container that an earlier run put aside, never its volumes.
     Retire { kept: ContainerId },
 }
@@ -127,6 +130,8 @@ pub(crate) struct Orders {
     pub(crate) gate: Option<Gate>,
     /// The networks that the containers change places on, the primary one first.
     pub(crate) swapped: Vec<String>,
+    /// Those who hold on to the old container and are recreated.
+    pub(crate) dependents: Vec<Order>,
     /// The containers of earlier runs that are removed in the end.
     pub(crate) retired: Vec<ContainerId>,
 }
@@ -149,6 +154,7 @@ impl Orders {
         let (mut created, mut stand_in, mut protect) = (None, None, None);
         let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
         let (mut gate, mut swapped, mut retired) = (None, Vec::new(), Vec::new());
+        let mut dependents = Vec::new();
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
                 Verb::Create { subject, image, image_ref, spec, origin } => {
@@ -163,6 +169,9 @@ impl Orders {
                 Verb::WarmUp { gate: found } => gate = Some(found),
                 Verb::Join { part: Part::New, network, .. } => swapped.push(network),
                 Verb::Retire { kept } => retired.push(kept),
+                Verb::Dependent { holder, act: Act::Create { image, image_ref, spec } } => {
+                    dependents.push(Order { holder, copy: Copy { image, image_ref, spec } });
+                }
                 _ => {}
             }
         }
@@ -180,6 +189,7 @@ impl Orders {
             protect,
             gate,
             swapped,
+            dependents,
             retired,
         })
     }
@@ -242,6 +252,13 @@ mod tests {
             Verb::SetAside,
             Verb::TakeOver,
             Verb::ClearStrays,
+            Verb::Dependent {
+                holder: Holder {
+                    id: ContainerId::new("f".repeat(64)).unwrap(),
+                    name: ContainerName::new("sidecar").unwrap(),
+                },
+                act: Act::Stop { grace_seconds: 3 },
+            },
             Verb::Retire { kept: ContainerId::new("d".repeat(64)).unwrap() },
         ] {
             let step = Step::apply(

@@ -1,12 +1,16 @@
 //! The strategy `create-first`: the new container is created and checked before the old one is
 //! touched, then the old one is stopped and the new one started, and the old one is kept.
 
+mod dependents;
 mod stand_in;
 mod steps;
 
-use stillme_rollback_core::{HashKey, Observation, Plan, PlanRefusal, Request, Result, Strategy};
+use stillme_rollback_core::{
+    HashKey, Note, Observation, Plan, PlanRefusal, Request, Result, Strategy,
+};
 
-use crate::groundwork::Groundwork;
+use crate::dependents::Policy;
+use crate::groundwork::{Groundwork, Wishes};
 use crate::origin::Whose;
 use crate::preflight;
 use crate::recipe::{GENERATIONS, Recipe};
@@ -23,13 +27,13 @@ pub struct CreateFirst {
     key: HashKey,
     auto_remove: bool,
     generations: usize,
-    whose: Whose,
+    wishes: Wishes,
 }
 
 impl CreateFirst {
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, auto_remove: false, generations: GENERATIONS, whose: Whose::Running }
+        Self { key, auto_remove: false, generations: GENERATIONS, wishes: Wishes::PLAIN }
     }
 
     /// Also containers that were started with `--rm`, which are refused otherwise: stopping one
@@ -45,7 +49,16 @@ impl CreateFirst {
     /// other settings, too. Refused when that container is gone, for only it has the values.
     #[must_use]
     pub const fn with_config(mut self) -> Self {
-        self.whose = Whose::Release;
+        self.wishes.whose = Whose::Release;
+        self
+    }
+
+    /// Recreates those who hold on to the container (its network, IPC or PID namespace, or its volumes),
+    /// on the new one. Refused otherwise, and for links, dependents of dependents, and dependents that
+    /// were started with `--rm` or belong to a Compose project.
+    #[must_use]
+    pub const fn recreate_dependents(mut self) -> Self {
+        self.wishes.dependents = Policy::Recreate;
         self
     }
 
@@ -64,15 +77,20 @@ impl Strategy for CreateFirst {
     }
 
     fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
-        let ground = Groundwork::of(observation, request, &self.key, self.whose)?;
+        let ground = Groundwork::of(observation, request, &self.key, self.wishes)?;
         let auto_remove = ground.recreated.auto_remove;
         if auto_remove && !self.auto_remove {
             return Err(preflight::auto_remove(&ground.subject.name).into());
+        }
+        if auto_remove && !ground.dependents.is_empty() {
+            // They hold on to its id, and what comes back in its place has another one.
+            return Err(preflight::auto_remove_with_dependents(&ground.subject.name).into());
         }
         let stand_in = auto_remove.then(|| StandIn::of(&ground.detail, &self.key)).transpose()?;
         let mut plan = ground.plan(self.name(), observation, request);
         plan.expected_outage = expected_outage(&ground);
         plan.notes.extend(stand_in.iter().map(StandIn::note));
+        plan.notes.extend(about_dependents(&ground));
         let recipe = Recipe::of(&ground, &self.key, request.deadline);
         plan.starts = recipe.starts();
         plan.steps = steps::steps(&recipe, stand_in.as_ref())?;
@@ -80,6 +98,16 @@ impl Strategy for CreateFirst {
         plan.check()?;
         Ok(plan)
     }
+}
+
+fn about_dependents(ground: &Groundwork) -> Option<Note> {
+    let names: Vec<_> = ground.dependents.iter().map(|plan| plan.dependent.to_string()).collect();
+    (!names.is_empty()).then(|| {
+        Note::warning(format!(
+            "these hold on to it and are recreated with it, down for as long and kept beside: {}; the verdict asks no more of them than that they run",
+            names.join("; ")
+        ))
+    })
 }
 
 fn expected_outage(ground: &Groundwork) -> String {

@@ -1,5 +1,9 @@
 //! The containers that hold on to another one by its id or name: they break when it is replaced.
 
+pub(crate) mod act;
+pub(crate) mod recreated;
+pub(crate) mod scene;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +11,15 @@ use serde_json::Value;
 
 use crate::inspect;
 use crate::names::{ContainerId, ContainerName};
+
+/// What happens to those who hold on to a container that is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// The rollback is refused.
+    Refuse,
+    /// They are recreated on the new container.
+    Recreate,
+}
 
 /// A container that depends on another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

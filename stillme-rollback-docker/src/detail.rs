@@ -40,6 +40,9 @@ pub struct Detail {
     /// The containers that hold on to this one.
     #[serde(default)]
     pub dependents: Vec<Dependent>,
+    /// The same containers, as they are recreated.
+    #[serde(default)]
+    pub held: Vec<Held>,
     /// Whether its first process does not hear its stop signal, as far as that can be told.
     #[serde(default)]
     pub deaf: bool,
@@ -51,6 +54,25 @@ pub struct Detail {
     pub kept_containers: BTreeMap<String, Value>,
     /// The tags that protect images from a prune, with the image that each names.
     pub protected: BTreeMap<String, String>,
+}
+
+/// A container that holds on to the one that is taken back.
+#[derive(Clone, Serialize, Deserialize)]
+#[expect(missing_debug_implementations, reason = "it holds secrets")]
+#[non_exhaustive]
+pub struct Held {
+    /// What it shares.
+    pub dependent: Dependent,
+    /// Its inspect answer.
+    pub container: Value,
+    /// The inspect answer of its image.
+    pub image: Value,
+    /// Who holds on to it in turn.
+    pub dependents: Vec<Dependent>,
+    /// Whether a run of it left something.
+    pub unfinished: bool,
+    /// What earlier runs put aside of it, newest first.
+    pub kept: Vec<Kept>,
 }
 
 /// A container that an earlier run put aside.

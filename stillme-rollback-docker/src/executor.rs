@@ -1,6 +1,7 @@
 //! Does this crate's plans on an engine.
 
 mod create;
+mod dependents;
 mod evidence;
 mod facts;
 mod gate;
@@ -150,6 +151,9 @@ impl Executor for DockerExecutor {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
                 engine.rename_container(&new_id(&scene)?, name).await.map(drop)
             }
+            Verb::Dependent { holder, act } => {
+                self.apply_to_dependent(context, &orders, &holder, act).await
+            }
             Verb::Retire { kept } => engine.remove_container(&kept, false).await.map(drop),
             Verb::ClearStrays => {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
@@ -208,6 +212,7 @@ impl Executor for DockerExecutor {
             Verb::Join { part: Part::Old, network, .. } => {
                 engine.disconnect_network(&network, &orders.subject.old).await.map(drop)
             }
+            Verb::Dependent { holder, act } => self.undo_dependent(context, &holder, act).await,
             Verb::Connect { .. }
             | Verb::ConnectStandIn { .. }
             | Verb::JoinWarm

@@ -10,12 +10,27 @@ use stillme_rollback_core::{
 
 use crate::action::Subject;
 use crate::checks;
+use crate::dependents::{self, Policy};
 use crate::detail::{self, Detail, text};
 use crate::images::protecting_tag;
 use crate::names::{ContainerId, ContainerName, ImageId};
 use crate::origin::{self, Chosen, Origin, Whose};
 use crate::preflight;
 use crate::recreate::{self, Change, Connect, Recreated, Replacement, Shown, Source};
+
+/// What a strategy was asked for beside the release.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wishes {
+    /// Whose settings the new container gets.
+    pub(crate) whose: Whose,
+    /// What happens to those who hold on to the old one.
+    pub(crate) dependents: Policy,
+}
+
+impl Wishes {
+    /// The image goes back, the settings stay, and nobody holds on to the container.
+    pub(crate) const PLAIN: Self = Self { whose: Whose::Running, dependents: Policy::Refuse };
+}
 
 /// The ground of a plan. Whatever speaks against any plan was refused by now.
 pub(crate) struct Groundwork {
@@ -34,6 +49,8 @@ pub(crate) struct Groundwork {
     pub(crate) settings_of: Value,
     /// The networks of the old container, the primary one first.
     pub(crate) old_endpoints: Vec<Connect>,
+    /// Those who hold on to the old container and are recreated.
+    pub(crate) dependents: Vec<dependents::recreated::Plan>,
     /// Whether the new container has a health check, of the user's or of its image.
     pub(crate) has_healthcheck: bool,
     notes: Vec<Note>,
@@ -45,7 +62,7 @@ impl Groundwork {
         observation: &Observation,
         request: &Request,
         key: &HashKey,
-        whose: Whose,
+        wishes: Wishes,
     ) -> Result<Self, PlanRefusal> {
         let detail = Detail::of(observation)?;
         let from = observation
@@ -53,7 +70,7 @@ impl Groundwork {
             .clone()
             .ok_or_else(|| refusal(ErrorKind::NotFound, "there is no such container"))?;
         let to = goal(&detail, request)?;
-        if whose == Whose::Running && to.version == from.version {
+        if wishes.whose == Whose::Running && to.version == from.version {
             return Err(PlanRefusal::AlreadyThere(to));
         }
         let target = detail.images.get(to.version.as_str()).ok_or_else(|| {
@@ -62,14 +79,15 @@ impl Groundwork {
         })?;
         let subject =
             Subject { name: ContainerName::new(observation.target.name())?, old: detail.id()? };
-        preflight::check(&detail, &subject.name, target)?;
+        preflight::check(&detail, &subject.name, target, wishes.dependents)?;
+        let dependents = dependents::recreated::plans(&detail, key)?;
 
         let image = ImageId::new(to.version.as_str())?;
         let image_ref = image_ref(&to, &image, &subject.name)?;
         let old = Old::of(&detail, key)?;
         let from = from.with_settings(old.record(&subject.old));
         let stays = recreate::recreate(&old.source, &replacement(&image_ref, target))?;
-        let chosen = match whose {
+        let chosen = match wishes.whose {
             Whose::Running => None,
             Whose::Release => Some(origin::choose(&detail, &to, &from)?),
         };
@@ -108,6 +126,7 @@ impl Groundwork {
             origin,
             settings_of,
             old_endpoints,
+            dependents,
             has_healthcheck,
             notes,
         })

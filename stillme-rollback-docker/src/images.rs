@@ -59,6 +59,13 @@ impl fmt::Display for Platform {
 }
 
 impl LocalImage {
+    /// The name that a container's maker used, as long as it still names this image; else its id.
+    pub(crate) fn reference(&self, made_from: &str) -> String {
+        let means_it = |tag: &String| tag == made_from || *tag == format!("{made_from}:latest");
+        let known = self.tags.iter().chain(&self.digests).any(means_it);
+        if known { made_from.to_owned() } else { self.id.as_str().to_owned() }
+    }
+
     /// An image in an inspected image.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ pub const LABEL_TARGET_IMAGE: &str = "dev.stillme.rollback.target-image";
 /// The label that holds the SHA-256 of what the user had set.
 pub const LABEL_SPEC: &str = "dev.stillme.rollback.spec";
 
+/// The label of a dependent that a run recreated: the run's id. [`LABEL_FROM`] names the one before.
+pub const LABEL_BESIDE: &str = "dev.stillme.rollback.beside";
+
 /// The label of a copy that waits to stand in for a container: that container's id. Stopping a
 /// container that was started with `--rm` deletes it, so its copy is the way back.
 pub const LABEL_STANDS_FOR: &str = "dev.stillme.rollback.stands-for";

@@ -16,7 +16,7 @@ const DEFAULT_GRACE: u64 = 10;
 
 /// How long the new container gets to stop when it is taken back. It failed its verdict: what it
 /// still has to do is worth less than the service.
-const GRACE_OF_FAILED: u64 = 3;
+pub(crate) const GRACE_OF_FAILED: u64 = 3;
 
 /// What the steps are made of.
 pub(crate) struct Recipe<'a> {
@@ -233,8 +233,11 @@ impl<'a> Recipe<'a> {
     /// Removes what earlier runs put aside beyond the newest generations; this run's old container is the
     /// first of them. What runs is needed by somebody and stays.
     pub(crate) fn retire(&self, generations: usize) -> Result<Vec<Step>> {
-        let kept = self.ground.detail.kept.iter().filter(|kept| !kept.runs);
-        let too_many = kept.skip(generations.saturating_sub(1));
+        let dependents = self.ground.detail.held.iter().map(|held| &held.kept);
+        let too_many =
+            std::iter::once(&self.ground.detail.kept).chain(dependents).flat_map(|kept| {
+                kept.iter().filter(|kept| !kept.runs).skip(generations.saturating_sub(1))
+            });
         too_many
             .enumerate()
             .map(|(index, kept)| {

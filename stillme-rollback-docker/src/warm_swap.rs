@@ -8,7 +8,7 @@ use stillme_rollback_core::{
     HashKey, Note, Observation, Plan, PlanRefusal, Request, Result, Strategy,
 };
 
-use crate::groundwork::Groundwork;
+use crate::groundwork::{Groundwork, Wishes};
 use crate::origin::Whose;
 use crate::recipe::{GENERATIONS, Recipe};
 
@@ -27,7 +27,7 @@ pub struct WarmSwap {
     key: HashKey,
     shared_writes: bool,
     generations: usize,
-    whose: Whose,
+    wishes: Wishes,
 }
 
 impl WarmSwap {
@@ -36,7 +36,7 @@ impl WarmSwap {
 
     /// The strategy with the key of the hashes in its plans, the same as its executor's.
     pub const fn new(key: HashKey) -> Self {
-        Self { key, shared_writes: false, generations: GENERATIONS, whose: Whose::Running }
+        Self { key, shared_writes: false, generations: GENERATIONS, wishes: Wishes::PLAIN }
     }
 
     /// Also containers that can write to what they share with the new one: both run at once for a
@@ -51,7 +51,7 @@ impl WarmSwap {
     /// other settings, too. Refused when that container is gone, for only it has the values.
     #[must_use]
     pub const fn with_config(mut self) -> Self {
-        self.whose = Whose::Release;
+        self.wishes.whose = Whose::Release;
         self
     }
 
@@ -70,7 +70,7 @@ impl Strategy for WarmSwap {
     }
 
     fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
-        let ground = Groundwork::of(observation, request, &self.key, self.whose)?;
+        let ground = Groundwork::of(observation, request, &self.key, self.wishes)?;
         let gate = preflight::check(&ground, self.shared_writes)?;
         let mut plan = ground.plan(self.name(), observation, request);
         plan.expected_outage = String::from(

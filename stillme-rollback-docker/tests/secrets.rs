@@ -11,14 +11,16 @@ mod real;
 mod stage;
 
 use serde_json::{Value, json};
-use stillme_rollback_core::EndState;
 use stillme_rollback_core::event::Cursor;
 use stillme_rollback_core::journal::Journal as _;
+use stillme_rollback_core::report::Report;
 use stillme_rollback_core::testing::CapturedLog;
+use stillme_rollback_core::{EndState, Plan};
+use stillme_rollback_docker::CreateFirst;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::real::testbed;
-use crate::stage::Stage;
+use crate::stage::{Stage, key};
 
 /// No value of the environment, of a label or of what a health check printed reaches anything that
 /// is kept or shown.
@@ -37,25 +39,27 @@ async fn secrets_stay_where_they_are() {
         "Env": [format!("TOKEN={CANARY}")],
         "Labels": {"secret": CANARY},
     });
-    let stage = Stage::new(bed, settings).await;
+    let mut stage = Stage::new(bed, settings).await;
     // What is not a path is complained of by its name: that is what the check prints.
     let health = format!(
         "HEALTHCHECK --interval=1s --retries=1 CMD [\"/service\", \"healthcheck\", \"{PRINTED}\"]"
     );
     stage.bed.image("v1", &[&health]).await;
     let plan = stage.plan("v1").await;
-    let mut shown = format!("{plan}{plan:?}{}", serde_json::to_string(&plan).unwrap());
-    let run = stage.rollback(&plan).start(plan, None).await.unwrap();
-    let events = run.events();
-    let report = run.wait().await.unwrap();
+    let (report, mut shown) = told(&stage, plan).await;
     assert_eq!(report.state, Some(EndState::Restored), "{report}");
-    let records = stage.journal.load(report.run).await.unwrap();
-    shown.push_str(&format!("{report}{report:?}{records:?}"));
-    shown.push_str(&serde_json::to_string(&report).unwrap());
-    shown.push_str(&serde_json::to_string(&records).unwrap());
-    for event in events.since(Cursor::default()).events {
-        shown.push_str(&format!("{event:?}{}", serde_json::to_string(&*event).unwrap()));
+    // Away and back again with the settings, whose values only the kept container has.
+    stage.bed.image("v0", &[]).await;
+    for (to, strategy) in
+        [("v0", CreateFirst::new(key())), ("previous", CreateFirst::new(key()).with_config())]
+    {
+        stage.strategy = Box::new(strategy);
+        let (report, more) = told(&stage, stage.plan(to).await).await;
+        assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+        shown.push_str(&more);
     }
+    let new = stage.by_name().await;
+    assert!(new["Config"]["Env"].to_string().contains(CANARY), "the value went back");
     let logged = log.text();
     assert!(logged.contains("run{"), "the log was listened to: {logged}");
     shown.push_str(&logged);
@@ -69,6 +73,22 @@ async fn secrets_stay_where_they_are() {
     assert!(!events.contains(CANARY), "{}", around(&events, CANARY));
     // The command of the health check is a setting, and stands there; its output does not.
     assert_eq!(inspect.matches(PRINTED).count(), 1, "{inspect}");
+}
+
+/// Runs a plan, and gives all that was shown and kept of it.
+async fn told(stage: &Stage, plan: Plan) -> (Report, String) {
+    let mut shown = format!("{plan}{plan:?}{}", serde_json::to_string(&plan).unwrap());
+    let run = stage.rollback(&plan).start(plan, None).await.unwrap();
+    let events = run.events();
+    let report = run.wait().await.unwrap();
+    let records = stage.journal.load(report.run).await.unwrap();
+    shown.push_str(&format!("{report}{report:?}{records:?}"));
+    shown.push_str(&serde_json::to_string(&report).unwrap());
+    shown.push_str(&serde_json::to_string(&records).unwrap());
+    for event in events.since(Cursor::default()).events {
+        shown.push_str(&format!("{event:?}{}", serde_json::to_string(&*event).unwrap()));
+    }
+    (report, shown)
 }
 
 fn around<'a>(text: &'a str, part: &str) -> &'a str {

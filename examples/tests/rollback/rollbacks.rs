@@ -190,3 +190,26 @@ async fn a_secret_of_the_service_is_nowhere_to_be_seen() {
         assert!(!said.contains("canary"), "{said}");
     }
 }
+
+/// Image and settings of the container that was put aside; its values are never shown.
+#[tokio::test]
+async fn settings_go_back_with_the_image() {
+    let Some(bench) = bench().await else { return };
+    let id = bench.serving(&["v1", "v2:LEVEL=first"]).await;
+    bench.docker(&["--to", "v1", "--yes"]).await.ended_with(0);
+    let refused = bench.docker(&["--to", "v1", "--with-config", "--yes"]).await.ended_with(13);
+    refused.says("only it has the settings' values").says("nothing was touched");
+    let ran = bench.docker(&["--to", "previous", "--with-config", "--yes"]).await.ended_with(0);
+    ran.says("ROLLED BACK").says("the settings are those of");
+    assert_eq!(bench.version().await, "v2");
+    let new = bench.bed.engine.inspect_container(&(&bench.name).into()).await.unwrap().unwrap();
+    let kept = bench.bed.inspect(&id).await;
+    assert_eq!(new.expose()["Config"]["Env"], kept["Config"]["Env"]);
+    assert_eq!(new.expose()["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped");
+    let listed = bench.rollback(["runs", "--output", "json"]).await.ended_with(0);
+    assert!(
+        listed.out.contains("restart policy") && !listed.out.contains("first"),
+        "{}",
+        listed.out
+    );
+}

@@ -18,7 +18,7 @@ impl StandIn {
     /// The old container once more, of its own image.
     pub(super) fn of(detail: &Detail, key: &HashKey) -> Result<Self> {
         let image = LocalImage::read(&detail.image)?;
-        let image_ref = reference(&image, text(&detail.container, "/Config/Image"));
+        let image_ref = image.reference(text(&detail.container, "/Config/Image"));
         let replacement = detail::replacement(&image_ref, &detail.image);
         let recreated = recreate::recreate(&detail.source()?, &replacement)?;
         Ok(Self {
@@ -39,11 +39,4 @@ impl StandIn {
              its log",
         )
     }
-}
-
-/// The name that the container's maker used, as long as it still names the same image.
-fn reference(image: &LocalImage, made_from: &str) -> String {
-    let means_it = |tag: &String| tag == made_from || *tag == format!("{made_from}:latest");
-    let known = image.tags.iter().chain(&image.digests).any(means_it);
-    if known { made_from.to_owned() } else { image.id.as_str().to_owned() }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stillme_rollback_core::{Condition, Phase, Result, Step, Undo};
 
+use super::dependents::Steps;
 use super::stand_in::StandIn;
 use crate::action::Verb;
 use crate::recipe::{Recipe, is};
@@ -17,6 +18,10 @@ pub(super) fn steps(recipe: &Recipe<'_>, stand_in: Option<&StandIn>) -> Result<V
     for (index, connect) in recipe.ground.recreated.connects.iter().enumerate() {
         steps.push(self::connect(recipe, index, &connect.network)?);
     }
+    let dependents = Steps::of(recipe, &recipe.ground.dependents);
+    for dependent in &dependents {
+        steps.push(dependent.create()?);
+    }
     if let Some(stand_in) = stand_in {
         steps.push(create_stand_in(recipe, stand_in)?);
         for (index, network) in stand_in.networks.iter().enumerate() {
@@ -24,15 +29,31 @@ pub(super) fn steps(recipe: &Recipe<'_>, stand_in: Option<&StandIn>) -> Result<V
         }
     }
     steps.extend(recipe.hold()?);
+    for dependent in &dependents {
+        steps.extend(dependent.hold()?);
+    }
     if stand_in.is_some() {
         steps.push(keep_name(recipe)?);
     }
+    for dependent in dependents.iter().rev() {
+        steps.extend(dependent.stop()?);
+    }
     steps.push(stop_old(recipe, stand_in)?);
     steps.push(recipe.start_new(Phase::Switch, is(key::OLD, "down"))?);
+    for dependent in &dependents {
+        steps.extend(dependent.start()?);
+    }
     steps.push(recipe.verdict()?);
     steps.push(recipe.set_aside()?);
     steps.push(recipe.take_over()?);
+    for dependent in &dependents {
+        steps.push(dependent.set_aside()?);
+        steps.push(dependent.take_over()?);
+    }
     steps.push(recipe.clear_strays()?);
+    for dependent in &dependents {
+        steps.push(dependent.clear_strays()?);
+    }
     Ok(steps)
 }
 

@@ -36,6 +36,7 @@ impl DockerExecutor {
         if let Some(standing) = protected {
             facts = facts.with(key::PROTECTED, standing);
         }
+        facts = self.dependents_facts(run, &orders, &all, facts).await?;
         if let Some(origin) = &orders.origin {
             let is_there = all.iter().any(|container| container.id == origin.container);
             facts = facts.with(key::ORIGIN, if is_there { "there" } else { "gone" });

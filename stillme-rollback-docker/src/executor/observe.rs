@@ -9,7 +9,7 @@ use stillme_rollback_core::{Goal, Observation, Result, Target};
 use super::{DockerExecutor, names};
 use crate::deaf;
 use crate::dependents::Dependent;
-use crate::detail::{Detail, EngineDetail, Kept, text};
+use crate::detail::{Detail, EngineDetail, Held, Kept, text};
 use crate::engine::{ContainerFilter, ContainerSummary};
 use crate::health::accepts;
 use crate::images::protecting_tag;
@@ -67,6 +67,7 @@ impl DockerExecutor {
         let image = self.inspect_image(text(&container, "/Image")).await?.expose().clone();
         let all = self.engine.list_containers(&ContainerFilter::all()).await?;
         let kept = kept(name, &all);
+        let held = self.held(&history.container, name, &all).await?;
         let detail = Detail {
             engine: EngineDetail::of(&self.engine.info().await?),
             changed_files: self.changed_files(&history.container).await,
@@ -74,7 +75,8 @@ impl DockerExecutor {
             names: names(&all),
             protected: self.protected(name, images).await?,
             images: self.images(images).await?,
-            dependents: self.dependents(&history.container, name, &all).await?,
+            dependents: held.iter().map(|held| held.dependent.clone()).collect(),
+            held,
             deaf: is_deaf(&container, &history.container),
             kept_containers: self.kept_containers(&kept).await?,
             kept,
@@ -92,24 +94,40 @@ impl DockerExecutor {
     }
 
     /// The containers that hold on to this one. Each has to be asked: a list does not tell.
-    async fn dependents(
+    async fn held(
         &self,
         id: &ContainerId,
         name: &ContainerName,
         all: &[ContainerSummary],
-    ) -> Result<Vec<Dependent>> {
-        let mut dependents = Vec::new();
+    ) -> Result<Vec<Held>> {
+        let mut others = Vec::new();
         for other in all.iter().filter(|other| other.id != *id) {
             // One that was put aside has its dependents' place no more than they have its.
             let role = other.name.as_ref().map(ContainerName::role);
             if !matches!(role, Some(Role::Service)) {
                 continue;
             }
-            if let Some(other) = self.find(&other.id).await? {
-                dependents.extend(Dependent::of(other.expose(), id, name));
-            }
+            others.extend(self.find(&other.id).await?);
         }
-        Ok(dependents)
+        let mut held = Vec::new();
+        for other in &others {
+            let container = other.expose();
+            let Some(dependent) = Dependent::of(container, id, name) else { continue };
+            let (its_id, its_name) = (inspect::id(container)?, inspect::name(container));
+            let Some(its_name) = its_name else { continue };
+            let in_turn = others.iter().map(|third| third.expose());
+            held.push(Held {
+                dependent,
+                image: self.inspect_image(text(container, "/Image")).await?.expose().clone(),
+                dependents: in_turn
+                    .filter_map(|third| Dependent::of(third, &its_id, &its_name))
+                    .collect(),
+                unfinished: !leftovers(&its_name, all).is_empty(),
+                kept: kept(&its_name, all),
+                container: container.clone(),
+            });
+        }
+        Ok(held)
     }
 
     async fn kept_containers(&self, kept: &[Kept]) -> Result<BTreeMap<String, Value>> {

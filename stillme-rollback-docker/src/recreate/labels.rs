@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use stillme_rollback_core::Secret;
 
 use super::merge::Images;
 use super::raw::{Object, object, set_object};
 use super::undecided::Undecided;
-use crate::names::{LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_TARGET_IMAGE};
+use crate::names::{
+    LABEL_BESIDE, LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_TARGET_IMAGE,
+};
 
 /// The labels that a run sets. Others under the same prefix are the user's and stay.
-const OURS: [&str; 5] = [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC, LABEL_STANDS_FOR];
+const OURS: [&str; 6] =
+    [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_BESIDE];
 
 const KEY: &str = "Labels";
 
@@ -43,6 +47,13 @@ pub(super) fn put(config: &mut Object, ours: &BTreeMap<String, String>) {
         labels.insert(name.clone(), Value::from(value.as_str()));
     }
     set_object(config, KEY, labels);
+}
+
+/// A create request with labels of ours.
+pub(crate) fn add(body: Secret<Value>, ours: &BTreeMap<String, String>) -> Secret<Value> {
+    let mut config = body.expose().as_object().cloned().unwrap_or_default();
+    put(&mut config, ours);
+    Secret::new(Value::Object(config))
 }
 
 /// Takes our labels away, for a hash that does not depend on the run.

@@ -14,4 +14,5 @@ mod refusals;
 mod settings;
 mod stage;
 mod warm_swap;
+mod with_config;
 mod world;

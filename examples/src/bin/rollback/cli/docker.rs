@@ -9,14 +9,21 @@ use super::{Rollback, Strategy};
 #[command(after_help = "Examples:
   rollback docker web --to v1 --plan
   rollback docker web --to previous --health-url http://localhost:8080/healthz
+  rollback docker web --to previous --with-config
   rollback docker web --to sha256:… --yes --output json")]
 pub(crate) struct Docker {
     /// The container's name
     pub(crate) name: String,
 
-    /// Where to go: a tag (v1, tag:v1), an image's id or digest (sha256:…), or `previous`
+    /// Where to go: a tag (v1, tag:v1), an image's id or digest (sha256:…), a kept container
+    /// (kept:NAME), or `previous`
     #[arg(long, value_name = "RELEASE")]
     pub(crate) to: String,
+
+    /// Take the settings back as well: environment, ports, mounts, limits and all else as the kept
+    /// container of that release has them
+    #[arg(long)]
+    pub(crate) with_config: bool,
 
     /// How to switch
     #[arg(long, value_enum, default_value = "create-first", value_name = "HOW")]

@@ -15,9 +15,13 @@ use crate::state_dir::StateDir;
 /// Takes a container back.
 pub(crate) async fn run(arguments: &cli::Docker, io: &mut Io, around: &Surroundings) -> Outcome {
     let name = read(ContainerName::new(arguments.name.as_str()))?;
-    let to = read(arguments.to.parse())?;
+    let to = match read(arguments.to.parse())? {
+        Wanted::Previous if arguments.with_config => Wanted::PreviousWithConfig,
+        wanted => wanted,
+    };
     let choice = Choice {
         strategy: arguments.strategy,
+        with_config: arguments.with_config,
         auto_remove: arguments.allow_auto_remove,
         shared_writes: arguments.allow_shared_writes,
         keep: usize::from(arguments.keep),
@@ -34,6 +38,7 @@ struct TakeBack {
 /// How to switch, and what is allowed for it.
 struct Choice {
     strategy: cli::Strategy,
+    with_config: bool,
     auto_remove: bool,
     shared_writes: bool,
     keep: usize,
@@ -48,6 +53,9 @@ impl Choice {
         let mut warm_swap = WarmSwap::new(key.clone()).keeping(self.keep);
         if self.shared_writes {
             warm_swap = warm_swap.allow_shared_writes();
+        }
+        if self.with_config {
+            (create_first, warm_swap) = (create_first.with_config(), warm_swap.with_config());
         }
         match self.strategy {
             cli::Strategy::CreateFirst => Box::new(create_first),
