@@ -207,3 +207,24 @@ fn settings_go_back_by_a_change_of_places() {
     report.assert_clean();
     assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
 }
+
+/// The verdict of the model fails for a container whose namespace is gone.
+#[test]
+fn dependents_come_along_and_come_back_whatever_fails() {
+    let model = DockerModel::with_service("web").with_dependent("sidecar");
+    let strategy = CreateFirst::new(key()).recreate_dependents();
+    let plan = plan_with(&model, &strategy, LONG);
+    let report = timed("a dependent", &matrix_of(model.clone(), plan).with_crashes(1));
+    report.assert_clean();
+    assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+    let mut sick = model;
+    sick.sick.push(target_image(&sick));
+    let plan = plan_with(&sick, &strategy, LONG);
+    let report = timed("a dependent, sick", &matrix_of(sick.clone(), plan).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+    let two = sick.with_dependent("watcher");
+    let plan = plan_with(&two, &strategy, LONG);
+    let report = timed("two dependents, sick", &matrix_of(two, plan).without_faults());
+    report.assert_clean();
+}

@@ -10,7 +10,7 @@ use stillme_rollback_core::{
     Check, Error, ErrorKind, ExecOutput, ImageRef, Outcome, Result, Run, Secret, Verdict, Verifier,
 };
 
-use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer};
+use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
     ImageSummary, NewContainer, NewNetwork, PathChange,
@@ -225,6 +225,13 @@ impl Verifier for ModelVerifier {
         let mut model = self.0.model();
         model.containers = containers;
         let (sick, serving) = (&model.sick, model.serving());
+        let adrift = |container: &&ModelContainer| {
+            container.state == ModelState::Running && !model.is_held_up(container)
+        };
+        if model.containers.values().any(|container| adrift(&container)) {
+            let evidence = "a container runs whose namespace is gone";
+            return Ok(Verdict::of(vec![Check::new("model", Outcome::Fail, evidence)]));
+        }
         let (outcome, evidence) = match serving {
             None => (Outcome::Fail, "nothing runs"),
             Some(container) if sick.iter().any(|image| **image == *container.image) => {

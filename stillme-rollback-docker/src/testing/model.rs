@@ -135,6 +135,33 @@ impl DockerModel {
         self
     }
 
+    /// The same engine, but that a container of this name shares the network of the one that runs.
+    #[must_use]
+    pub fn with_dependent(mut self, name: &str) -> Self {
+        let held = self.containers.iter().find(|(_, container)| container.has_port);
+        let Some((id, image)) = held.map(|(id, held)| (id.clone(), held.image.clone())) else {
+            return self;
+        };
+        let config = json!({"Image": &*image, "Env": ["B=1"], "Labels": {}});
+        let host = json!({
+            "NetworkMode": format!("container:{id}"),
+            "RestartPolicy": {"Name": "always"},
+        });
+        let id = self.add(name, image, config, host);
+        if let Some(container) = self.containers_mut().get_mut(&id) {
+            container.state = ModelState::Running;
+        }
+        self
+    }
+
+    /// Whether a container has whose namespaces it shares.
+    pub fn is_held_up(&self, container: &ModelContainer) -> bool {
+        let shared = |mode: &str| container.host[mode].as_str()?.strip_prefix("container:");
+        ["NetworkMode", "IpcMode", "PidMode"].into_iter().filter_map(shared).all(|id| {
+            self.containers.get(id).is_some_and(|other| other.state == ModelState::Running)
+        })
+    }
+
     /// The containers, to be changed behind the engine's back.
     pub fn containers_mut(&mut self) -> &mut BTreeMap<Arc<str>, ModelContainer> {
         Arc::make_mut(&mut self.containers)
@@ -254,6 +281,10 @@ impl DockerModel {
         let container = self.get(id)?.clone();
         if container.state == ModelState::Running {
             return Ok(DockerReply::Already);
+        }
+        if !self.is_held_up(&container) {
+            let message = "cannot join the namespace of a container that does not run";
+            return Err(Error::new(ErrorKind::Conflict, "call engine", message));
         }
         let has_port = self.has_way_out(&container);
         if has_port {

@@ -18,7 +18,9 @@ pub(crate) use self::docker::Docker;
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
-pub(crate) use self::values::{Happened, Inconclusive, Output, Platform, Sticky, Strategy};
+pub(crate) use self::values::{
+    Dependents, Happened, Inconclusive, Output, Platform, Sticky, Strategy,
+};
 
 /// Takes a service back to a version that worked, and proves it.
 #[derive(Debug, Parser)]

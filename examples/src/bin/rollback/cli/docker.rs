@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Rollback, Strategy};
+use super::{Dependents, Rollback, Strategy};
 
 /// `rollback docker`.
 #[derive(Debug, Args)]
@@ -37,6 +37,11 @@ pub(crate) struct Docker {
     /// Warm swap also where both versions can write to the same files
     #[arg(long)]
     pub(crate) allow_shared_writes: bool,
+
+    /// What happens to containers that share its namespaces or volumes: `recreate` takes them along, on
+    /// the new one (create-first)
+    #[arg(long, value_enum, default_value = "refuse", value_name = "WHAT")]
+    pub(crate) dependents: Dependents,
 
     /// How many old containers stay, this run's own included; older ones are removed at the end, never
     /// their volumes

@@ -58,6 +58,15 @@ pub(crate) enum Strategy {
     Auto,
 }
 
+/// What happens to who holds on to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dependents {
+    /// Refuse, and name them
+    Refuse,
+    /// Recreate them on the new container
+    Recreate,
+}
+
 /// An operator's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Happened {

@@ -22,6 +22,7 @@ pub(crate) async fn run(arguments: &cli::Docker, io: &mut Io, around: &Surroundi
     let choice = Choice {
         strategy: arguments.strategy,
         with_config: arguments.with_config,
+        dependents: arguments.dependents,
         auto_remove: arguments.allow_auto_remove,
         shared_writes: arguments.allow_shared_writes,
         keep: usize::from(arguments.keep),
@@ -39,6 +40,7 @@ struct TakeBack {
 struct Choice {
     strategy: cli::Strategy,
     with_config: bool,
+    dependents: cli::Dependents,
     auto_remove: bool,
     shared_writes: bool,
     keep: usize,
@@ -49,6 +51,9 @@ impl Choice {
         let mut create_first = CreateFirst::new(key.clone()).keeping(self.keep);
         if self.auto_remove {
             create_first = create_first.allow_auto_remove();
+        }
+        if self.dependents == cli::Dependents::Recreate {
+            create_first = create_first.recreate_dependents();
         }
         let mut warm_swap = WarmSwap::new(key.clone()).keeping(self.keep);
         if self.shared_writes {
