@@ -46,7 +46,7 @@ pub use self::id::{IdempotencyKey, RunId, StepId};
 pub use self::image::ImageRef;
 pub use self::observation::Observation;
 pub use self::observer::Observer;
-pub use self::plan::{CheckSpec, Note, NoteLevel, OnInconclusive, PLAN_FORMAT, Plan};
+pub use self::plan::{CheckSpec, Note, NoteLevel, OnInconclusive, PLAN_FORMAT, Plan, Purpose};
 pub use self::printable::Printable;
 pub use self::reach::{Dial, Exec, ExecOutput, Instance, LogSource, ResourceSource, Usage};
 pub use self::redact::{HashKey, Secret};

@@ -48,6 +48,45 @@ pub struct Plan {
     pub expected_outage: String,
     /// What the reader should know before saying yes.
     pub notes: Vec<Note>,
+    /// What it does, if it takes nothing back to another version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+}
+
+/// What a plan does that takes nothing back to another version: it isolates a service, or stops it.
+///
+/// Such a run ends as others do: [`RolledBack`](crate::EndState::RolledBack) when all of its steps were
+/// done, [`Restored`](crate::EndState::Restored) when they were undone. These are the words for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Purpose {
+    /// In the imperative, for the plan and the question: `take docker/web off its networks`.
+    pub task: String,
+    /// The report's first line when it is done: `ISOLATED docker/web: it is on no network`.
+    pub done: String,
+    /// The same when it was undone: `NOT ISOLATED docker/web: it is as before`.
+    pub undone: String,
+    /// The command that takes it back once it is done, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<String>,
+}
+
+impl Purpose {
+    /// A purpose in its words.
+    pub fn new(
+        task: impl Into<String>,
+        done: impl Into<String>,
+        undone: impl Into<String>,
+    ) -> Self {
+        Self { task: task.into(), done: done.into(), undone: undone.into(), back: None }
+    }
+
+    /// The same purpose, which this command takes back.
+    #[must_use]
+    pub fn taken_back_by(mut self, command: impl Into<String>) -> Self {
+        self.back = Some(command.into());
+        self
+    }
 }
 
 /// A check of the verdict.
@@ -137,6 +176,7 @@ impl Plan {
             on_inconclusive: OnInconclusive::default(),
             expected_outage: String::from("unknown"),
             notes: Vec::new(),
+            purpose: None,
         }
     }
 
@@ -238,7 +278,10 @@ fn illegal(name: &str, why: &str) -> Error {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "plan        {} back to {}", self.target, self.to)?;
+        match &self.purpose {
+            Some(purpose) => writeln!(f, "plan        {}", Printable(&purpose.task))?,
+            None => writeln!(f, "plan        {} back to {}", self.target, self.to)?,
+        }
         writeln!(f, "runs now    {}", self.from)?;
         writeln!(f, "strategy    {}", self.strategy)?;
         writeln!(f, "outage      {}", self.expected_outage)?;

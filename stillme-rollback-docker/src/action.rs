@@ -88,6 +88,8 @@ pub(crate) enum Verb {
     Dependent { holder: Holder, act: Act },
     /// Removes a container that an earlier run put aside, never its volumes.
     Retire { kept: ContainerId },
+    /// Removes the tag that protected its image.
+    Unprotect { image: ImageId, tag: ImageRef },
 }
 
 impl Verb {
@@ -134,6 +136,8 @@ pub(crate) struct Orders {
     pub(crate) dependents: Vec<Order>,
     /// The containers of earlier runs that are removed in the end.
     pub(crate) retired: Vec<ContainerId>,
+    /// The tags that protected their images and go with them.
+    pub(crate) unprotected: Vec<(ImageId, ImageRef)>,
 }
 
 /// The old container once more, of this image.
@@ -154,7 +158,7 @@ impl Orders {
         let (mut created, mut stand_in, mut protect) = (None, None, None);
         let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
         let (mut gate, mut swapped, mut retired) = (None, Vec::new(), Vec::new());
-        let mut dependents = Vec::new();
+        let (mut dependents, mut unprotected) = (Vec::new(), Vec::new());
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
                 Verb::Create { subject, image, image_ref, spec, origin } => {
@@ -169,6 +173,7 @@ impl Orders {
                 Verb::WarmUp { gate: found } => gate = Some(found),
                 Verb::Join { part: Part::New, network, .. } => swapped.push(network),
                 Verb::Retire { kept } => retired.push(kept),
+                Verb::Unprotect { image, tag } => unprotected.push((image, tag)),
                 Verb::Dependent { holder, act: Act::Create { image, image_ref, spec } } => {
                     dependents.push(Order { holder, copy: Copy { image, image_ref, spec } });
                 }
@@ -191,6 +196,7 @@ impl Orders {
             swapped,
             dependents,
             retired,
+            unprotected,
         })
     }
 }
@@ -213,6 +219,7 @@ mod tests {
         };
         for verb in [
             Verb::Protect { image: image.clone(), tag: "a:b".parse().unwrap() },
+            Verb::Unprotect { image: image.clone(), tag: "a:b".parse().unwrap() },
             Verb::CreateStandIn {
                 image: image.clone(),
                 image_ref: String::from("a:b"),

@@ -13,7 +13,7 @@ use crate::dependents::Policy;
 use crate::groundwork::{Groundwork, Wishes};
 use crate::origin::Whose;
 use crate::preflight;
-use crate::recipe::{GENERATIONS, Recipe};
+use crate::recipe::{self, GENERATIONS, Recipe};
 
 use self::stand_in::StandIn;
 
@@ -91,12 +91,27 @@ impl Strategy for CreateFirst {
         plan.expected_outage = expected_outage(&ground);
         plan.notes.extend(stand_in.iter().map(StandIn::note));
         plan.notes.extend(about_dependents(&ground));
+        plan.notes.push(in_flight(&ground));
         let recipe = Recipe::of(&ground, &self.key, request.deadline);
         plan.starts = recipe.starts();
         plan.steps = steps::steps(&recipe, stand_in.as_ref())?;
         plan.steps.extend(recipe.retire(self.generations)?);
         plan.check()?;
         Ok(plan)
+    }
+}
+
+/// What becomes of requests that are on their way at the switch.
+fn in_flight(ground: &Groundwork) -> Note {
+    let grace = recipe::grace(&ground.detail.container);
+    if !ground.runs() {
+        Note::info("in-flight requests cut: no, it does not run")
+    } else if ground.detail.deaf {
+        Note::warning("in-flight requests cut: yes, it does not hear its stop signal and is killed")
+    } else {
+        Note::info(format!(
+            "in-flight requests cut: no, as far as the service finishes them within {grace} s of its stop signal"
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ mod evidence;
 mod facts;
 mod gate;
 mod observe;
-mod place;
+pub(crate) mod place;
 mod stand_in;
 
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ use crate::names::{ContainerId, ContainerName, LABEL_RUN};
 use crate::scene::Scene;
 
 use self::create::Which;
+pub(crate) use self::observe::is_deaf;
 
 /// The executor of plans for Docker containers.
 ///
@@ -154,6 +155,7 @@ impl Executor for DockerExecutor {
             Verb::Dependent { holder, act } => {
                 self.apply_to_dependent(context, &orders, &holder, act).await
             }
+            Verb::Unprotect { image, tag } => engine.untag_image(&tag, &image).await.map(drop),
             Verb::Retire { kept } => engine.remove_container(&kept, false).await.map(drop),
             Verb::ClearStrays => {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
@@ -220,6 +222,7 @@ impl Executor for DockerExecutor {
             | Verb::LeaveWarm
             | Verb::RemoveWarmNetwork
             | Verb::Retire { .. }
+            | Verb::Unprotect { .. }
             | Verb::ClearStrays => Ok(()),
         }
     }
@@ -233,7 +236,7 @@ impl Executor for DockerExecutor {
     }
 }
 
-fn names(all: &[ContainerSummary]) -> BTreeMap<String, String> {
+pub(crate) fn names(all: &[ContainerSummary]) -> BTreeMap<String, String> {
     let named = |container: &ContainerSummary| {
         let name: &ContainerName = container.name.as_ref()?;
         Some((container.id.as_str().to_owned(), name.as_str().to_owned()))

@@ -13,7 +13,7 @@ use crate::checks;
 use crate::dependents::{self, Policy};
 use crate::detail::{self, Detail, text};
 use crate::images::protecting_tag;
-use crate::names::{ContainerId, ContainerName, ImageId};
+use crate::names::{ContainerName, ImageId};
 use crate::origin::{self, Chosen, Origin, Whose};
 use crate::preflight;
 use crate::recreate::{self, Change, Connect, Recreated, Replacement, Shown, Source};
@@ -85,7 +85,6 @@ impl Groundwork {
         let image = ImageId::new(to.version.as_str())?;
         let image_ref = image_ref(&to, &image, &subject.name)?;
         let old = Old::of(&detail, key)?;
-        let from = from.with_settings(old.record(&subject.old));
         let stays = recreate::recreate(&old.source, &replacement(&image_ref, target))?;
         let chosen = match wishes.whose {
             Whose::Running => None,
@@ -171,10 +170,13 @@ impl Old {
         let settings = recreate::settings(&recreated, &itself, key);
         Ok(Self { source, recreated, settings })
     }
+}
 
-    fn record(&self, id: &ContainerId) -> Settings {
-        record(&self.settings).of(id.as_str())
-    }
+/// The settings of the container that runs, as its release keeps them. None where they can't be read:
+/// whoever plans says why.
+pub(crate) fn record_of(detail: &Detail, key: &HashKey) -> Option<Settings> {
+    let old = Old::of(detail, key).ok()?;
+    Some(record(&old.settings).of(text(&detail.container, "/Id")))
 }
 
 /// Settings as a release keeps them.

@@ -16,6 +16,7 @@ pub mod compose;
 pub mod connect;
 pub mod dependents;
 pub mod detail;
+pub mod emergency;
 pub mod engine;
 pub mod health;
 pub mod http;

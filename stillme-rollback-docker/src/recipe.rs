@@ -1,14 +1,16 @@
 //! The steps that the plans of a container are made of, from what was observed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::{Condition, HashKey, Phase, Result, Step, StepId, StepKind, Undo};
 
 use crate::action::Verb;
-use crate::detail::text;
+use crate::detail::{Kept, text};
 use crate::groundwork::Groundwork;
 use crate::images::protecting_tag;
+use crate::names::ImageId;
 use crate::scene::{self, key};
 
 /// The engine's own grace period when a container does not set one.
@@ -230,29 +232,66 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 
-    /// Removes what earlier runs put aside beyond the newest generations; this run's old container is the
-    /// first of them. What runs is needed by somebody and stays.
+    /// Removes what earlier runs put aside beyond the newest generations, of those who hold on to it as
+    /// well, and the tags of ours that protected their images. This run's old container is the first
+    /// generation. What runs is needed by somebody and stays.
     pub(crate) fn retire(&self, generations: usize) -> Result<Vec<Step>> {
-        let dependents = self.ground.detail.held.iter().map(|held| &held.kept);
-        let too_many =
-            std::iter::once(&self.ground.detail.kept).chain(dependents).flat_map(|kept| {
-                kept.iter().filter(|kept| !kept.runs).skip(generations.saturating_sub(1))
-            });
-        too_many
+        let detail = &self.ground.detail;
+        let old: Vec<_> = beyond(&detail.kept, generations).collect();
+        let dependents = detail.held.iter().flat_map(|held| beyond(&held.kept, generations));
+        let mut steps = old
+            .iter()
+            .copied()
+            .chain(dependents)
             .enumerate()
-            .map(|(index, kept)| {
-                let fact = key::kept(&kept.id);
-                let title = format!("remove {}, of an older version", kept.name);
-                let verb = Verb::Retire { kept: kept.id.clone() };
-                let step = self
-                    .step(&format!("retire.{}", index + 1), Phase::Commit, title, &verb)?
-                    .expects(is(&fact, "there"))
-                    .makes(Condition::new().is_any(&fact, ["gone", "running"]))
-                    .undo(Undo::Impossible)
-                    .by_hand(format!("docker rm {}", kept.name), None);
-                Ok(step)
-            })
-            .collect()
+            .map(|(index, kept)| self.remove(index, kept))
+            .collect::<Result<Vec<_>>>()?;
+        let stays = |kept: &&Kept| !old.iter().any(|old| old.id == kept.id);
+        let needed = detail.kept.iter().filter(stays).filter_map(|kept| self.image_of(kept));
+        let mut needed: BTreeSet<_> = needed.collect();
+        needed.insert(self.ground.image.clone());
+        let images: BTreeSet<_> = old.iter().filter_map(|kept| self.image_of(kept)).collect();
+        for image in images.difference(&needed) {
+            steps.extend(self.unprotect(steps.len(), image)?);
+        }
+        Ok(steps)
+    }
+
+    fn image_of(&self, kept: &Kept) -> Option<ImageId> {
+        let container = self.ground.detail.kept_containers.get(kept.id.as_str())?;
+        ImageId::new(text(container, "/Image")).ok()
+    }
+
+    fn remove(&self, index: usize, kept: &Kept) -> Result<Step> {
+        let fact = key::kept(&kept.id);
+        let title = format!("remove {}, of an older version", kept.name);
+        let verb = Verb::Retire { kept: kept.id.clone() };
+        let step = self
+            .step(&format!("retire.{}", index + 1), Phase::Commit, title, &verb)?
+            .expects(is(&fact, "there"))
+            .makes(Condition::new().is_any(&fact, ["gone", "running"]))
+            .undo(Undo::Impossible)
+            .by_hand(format!("docker rm {}", kept.name), None);
+        Ok(step)
+    }
+
+    /// The image goes with its last name, and a container of any kind keeps it.
+    fn unprotect(&self, index: usize, image: &ImageId) -> Result<Option<Step>> {
+        let tag = protecting_tag(image, &self.ground.subject.name)?;
+        let known = self.ground.detail.protected.get(tag.as_str());
+        if known.is_none_or(|id| id != image.as_str()) {
+            return Ok(None);
+        }
+        let fact = key::tag(image);
+        let title = format!("remove tag {tag}, and the image if nothing else names it");
+        let verb = Verb::Unprotect { image: image.clone(), tag: tag.clone() };
+        let step = self
+            .step(&format!("unprotect.{}", index + 1), Phase::Commit, title, &verb)?
+            .expects(is(&fact, "set"))
+            .makes(Condition::new().is_any(&fact, ["absent", "moved", "needed"]))
+            .undo(Undo::Impossible)
+            .by_hand(format!("docker rmi --no-prune {tag}"), None);
+        Ok(Some(step))
     }
 
     /// Nearly always there is nothing to do: it is there for a create whose answer was lost and
@@ -266,6 +305,11 @@ impl<'a> Recipe<'a> {
             .by_hand(format!("docker rm {}", self.waiting()), None);
         Ok(step)
     }
+}
+
+/// The kept containers that are more than enough, newest first.
+fn beyond(kept: &[Kept], generations: usize) -> impl Iterator<Item = &Kept> {
+    kept.iter().filter(|kept| !kept.runs).skip(generations.saturating_sub(1))
 }
 
 /// How many containers of earlier versions are kept unless somebody says otherwise.

@@ -11,7 +11,7 @@ use crate::names::{ContainerId, ContainerName, LABEL_RUN, LABEL_STANDS_FOR, Role
 
 /// The keys of the facts. Their values stand in [`Scene::facts`].
 pub(crate) mod key {
-    use crate::names::ContainerId;
+    use crate::names::{ContainerId, ImageId};
 
     /// Who has the service's name: `old`, `new` or `free`.
     pub(crate) const NAME: &str = "name";
@@ -47,6 +47,12 @@ pub(crate) mod key {
     /// A container that an earlier run put aside: `there`, `running` or `gone`.
     pub(crate) fn kept(id: &ContainerId) -> String {
         format!("kept.{}", id.short())
+    }
+
+    /// A tag that protected the image of a container which is removed: `set`, `absent`, `moved`, or
+    /// `needed` as long as any container is of the image.
+    pub(crate) fn tag(image: &ImageId) -> String {
+        format!("tag.{}", image.short())
     }
 
     /// Whether the old container is on a network: `joined` or `apart`, or `unpublished` as above.

@@ -79,6 +79,9 @@ impl Strategy for WarmSwap {
         plan.notes.push(Note::warning(
             "both versions run at once for a while, the new one on a private network without a way out: not for services that consume a queue, migrate data at boot, or need the outside to boot",
         ));
+        plan.notes.push(Note::warning(
+            "in-flight requests cut: yes, the connections go with the old container's networks",
+        ));
         let recipe = Recipe::of(&ground, &self.key, request.deadline);
         plan.starts = recipe.starts();
         plan.steps = steps::steps(&recipe, &gate)?;

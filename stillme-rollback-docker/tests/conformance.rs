@@ -49,6 +49,24 @@ async fn create_first_as_a_strategy() {
     check_strategy(&CreateFirst::new(key()), &observation, &request, &already);
 }
 
+#[tokio::test]
+async fn create_first_with_everything_as_a_strategy() {
+    let model = DockerModel::with_service("web").with_dependent("sidecar");
+    let mut kept = (*model.serving().unwrap().config).clone();
+    kept["Image"] = serde_json::json!("web:v1");
+    let (mut model, image) = (model.clone(), model.tags["web:v1"].clone());
+    model.add("web.rbo-aaaaaaaa", image, kept, serde_json::json!({"NetworkMode": "default"}));
+    let executor = executor(&Simulated::new(model));
+    let target = executor.target(&ContainerName::new("web").unwrap()).await.unwrap();
+    let (observation, goal) = executor.observe_for(&target, &"v1".parse().unwrap()).await.unwrap();
+    let strategy = CreateFirst::new(key()).with_config().recreate_dependents();
+    let plan = strategy.plan(&observation, &Request::new(goal)).unwrap();
+    plan.check().unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    let read: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!((read.fingerprint(), read), (plan.fingerprint(), plan));
+}
+
 /// Somebody else's `docker rm -f web && docker run --name web app:v3`.
 fn intrude(sim: &Simulated<DockerModel>) {
     sim.change(|model| {

@@ -228,3 +228,24 @@ fn dependents_come_along_and_come_back_whatever_fails() {
     let report = timed("two dependents, sick", &matrix_of(two, plan).without_faults());
     report.assert_clean();
 }
+
+/// The tag that protected the image of a container which is removed goes with it.
+#[test]
+fn old_tags_are_removed_whatever_fails() {
+    let mut model = DockerModel::with_service("web");
+    let oldest: Arc<str> = format!("sha256:{}", "03".repeat(32)).into();
+    for (name, tag) in [("web.rbo-aaaaaaaa", "web:v0"), ("web.rbo-bbbbbbbb", "web:v1")] {
+        let image = model.tags.get(tag).unwrap_or(&oldest).clone();
+        let (config, host) = (serde_json::json!({"Image": tag}), serde_json::json!({}));
+        Arc::make_mut(&mut model.tags).insert(tag.to_owned(), image.clone());
+        model.add(name, image, config, host);
+    }
+    let tag = "stillme-rb/030303030303:web".to_owned();
+    Arc::make_mut(&mut model.tags).insert(tag.clone(), oldest);
+    // The list is the newest first; the model's is the oldest first, so all are asked to go.
+    let plan = plan_with(&model, &CreateFirst::new(key()).keeping(1), LONG);
+    assert!(plan.steps.iter().any(|step| step.id.as_str() == "unprotect.3"), "{plan}");
+    let report = timed("old tags", &matrix_of(model, plan).with_crashes(1));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+}

@@ -36,13 +36,15 @@ pub(crate) fn when_paused(run: RunId, question: Question) -> Vec<String> {
 }
 
 /// What can be done next.
-pub(super) fn next(report: &Report, question: Question) -> Vec<String> {
+pub(super) fn next(report: &Report, plan: &Plan, question: Question) -> Vec<String> {
     let run = report.run;
     let versions = command(
         &format!("versions {} {}", report.target.platform(), report.target.name()),
         "lists the versions to go back to",
     );
     match report.state {
+        Some(EndState::RolledBack) if report.purpose.is_some() => taken_back(report, plan),
+        Some(EndState::Restored) if report.purpose.is_some() => Vec::new(),
         None => vec![
             command(&format!("resume {run}"), "goes on where it stopped, unless it still works"),
             command(&format!("abort {run}"), "takes back what it did"),
@@ -62,6 +64,17 @@ pub(super) fn next(report: &Report, question: Question) -> Vec<String> {
             "do what is left by hand in its order, and look at the target after each line",
         )],
     }
+}
+
+/// How what was done for a purpose is taken back: by one command, or by hand.
+fn taken_back(report: &Report, plan: &Plan) -> Vec<String> {
+    let back_by = report.purpose.as_ref().and_then(|purpose| purpose.back.as_ref());
+    let Some(command) = back_by else { return Vec::new() };
+    let mut lines =
+        vec![format!("{command}  # takes it back"), comment("or by hand, in this order:")];
+    let steps = plan.steps.iter().rev().filter(|step| step.undo_by_hand.is_some());
+    lines.extend(steps.map(|step| comment(&back(report.run, step))));
+    lines
 }
 
 fn unproven(assurance: Assurance) -> Option<String> {

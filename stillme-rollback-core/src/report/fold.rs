@@ -43,6 +43,7 @@ impl Fold {
                 from: plan.from.clone(),
                 to: plan.to.clone(),
                 strategy: plan.strategy.clone(),
+                purpose: plan.purpose.clone(),
                 fingerprint: plan.fingerprint(),
                 began_ms: 0,
                 latest_ms: 0,
@@ -213,7 +214,7 @@ impl Fold {
         report.exit_code = report.state.map_or(UNFINISHED_EXIT_CODE, EndState::exit_code);
         report.assurance = assurance(report.verdict.as_ref(), report.accepted.is_some());
         report.remaining = commands::remaining(report, plan);
-        report.next = commands::next(report, question(plan, progress, report.assurance));
+        report.next = commands::next(report, plan, question(plan, progress, report.assurance));
         self.report
     }
 

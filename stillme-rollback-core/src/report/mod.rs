@@ -39,6 +39,7 @@ use crate::facts::Foreign;
 use crate::fingerprint::Fingerprint;
 use crate::id::{RunId, StepId};
 use crate::journal::{Attachment, ErrorNote, Record, StepOutcome};
+use crate::plan::Purpose;
 use crate::step::Phase;
 use crate::target::{Release, Target};
 use crate::verdict::Verdict;
@@ -71,6 +72,9 @@ pub struct Report {
     pub to: Release,
     /// The strategy's name.
     pub strategy: String,
+    /// What it did, if it took nothing back to another version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
     /// The plan's fingerprint.
     pub fingerprint: Fingerprint,
     /// When it began, in milliseconds since 1970 (UTC).

@@ -337,3 +337,31 @@ fn a_run_that_does_not_know_asks() {
     };
     assert_eq!(next[0], plain);
 }
+
+/// A run that takes nothing back to another version is not told as one that does.
+#[test]
+fn a_purpose_has_words_of_its_own() {
+    let told = |end: EndState| {
+        let mut story = Story::begin().switched();
+        for record in &mut story.records {
+            if let Entry::Begin { plan, .. } = &mut record.entry {
+                let mut isolating = (**plan).clone();
+                isolating.purpose = Some(
+                    crate::plan::Purpose::new("isolate it", "ISOLATED it", "NOT ISOLATED it")
+                        .taken_back_by("rollback isolate docker web --back"),
+                );
+                *plan = isolating.into();
+            }
+        }
+        report(&story.end(end, "because")).to_string()
+    };
+    let done = told(EndState::RolledBack);
+    assert!(done.starts_with("ISOLATED it, in "), "{done}");
+    assert!(done.contains("rollback isolate docker web --back  # takes it back"), "{done}");
+    let undone = told(EndState::Restored);
+    assert!(
+        undone.starts_with("NOT ISOLATED it, after ") && undone.contains("because"),
+        "{undone}"
+    );
+    assert!(!done.contains("ROLLED BACK") && !undone.contains("ROLLED BACK"));
+}

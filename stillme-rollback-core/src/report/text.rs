@@ -26,6 +26,21 @@ impl Report {
     fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (target, from, to) = (&self.target, &self.from, &self.to);
         let span = Span(self.elapsed_ms);
+        if let Some(purpose) = &self.purpose {
+            match self.state {
+                Some(EndState::RolledBack) => {
+                    return writeln!(f, "{}, in {span}", Printable(&purpose.done));
+                }
+                Some(EndState::Restored) => {
+                    write!(f, "{}, after {span}", Printable(&purpose.undone))?;
+                    return match &self.reason {
+                        Some(reason) => writeln!(f, ": {}", Printable(reason)),
+                        None => writeln!(f),
+                    };
+                }
+                _ => {}
+            }
+        }
         match self.state {
             Some(EndState::RolledBack) => {
                 write!(f, "ROLLED BACK {target} to {to} in {span}, ")?;

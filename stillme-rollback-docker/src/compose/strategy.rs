@@ -155,6 +155,9 @@ fn notes(detail: &Detail) -> Vec<Note> {
     }
     notes.push(stickiness(detail));
     notes.push(Note::info(
+        "in-flight requests cut: no, as far as the service finishes them within the grace period of its stop",
+    ));
+    notes.push(Note::info(
         "no warm swap: compose makes and names the containers itself, and would not know one that was put in place beside it",
     ));
     notes

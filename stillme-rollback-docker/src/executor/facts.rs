@@ -1,13 +1,13 @@
 //! Looks at a run's containers, and says what it sees as facts.
 
 use serde_json::Value;
-use stillme_rollback_core::{Facts, Result, Run, Secret};
+use stillme_rollback_core::{Facts, ImageRef, Result, Run, Secret};
 
 use super::DockerExecutor;
 use crate::action::{Gate, Orders};
 use crate::detail::text;
 use crate::engine::ContainerSummary;
-use crate::names::ContainerName;
+use crate::names::{ContainerName, ImageId};
 use crate::scene::{self, key};
 
 impl DockerExecutor {
@@ -35,6 +35,11 @@ impl DockerExecutor {
         }
         if let Some(standing) = protected {
             facts = facts.with(key::PROTECTED, standing);
+        }
+        for (image, tag) in &orders.unprotected {
+            let needed = all.iter().any(|container| container.image_id.as_ref() == Some(image));
+            let standing = if needed { "needed" } else { self.tag(image, tag).await? };
+            facts = facts.with(key::tag(image), standing);
         }
         facts = self.dependents_facts(run, &orders, &all, facts).await?;
         if let Some(origin) = &orders.origin {
@@ -101,13 +106,19 @@ impl DockerExecutor {
 
     /// The tag that protects the target image, if the plan sets one.
     async fn protection(&self, orders: &Orders) -> Result<Option<&'static str>> {
-        let Some((image, tag)) = &orders.protect else { return Ok(None) };
+        match &orders.protect {
+            Some((image, tag)) => self.tag(image, tag).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn tag(&self, image: &ImageId, tag: &ImageRef) -> Result<&'static str> {
         let found = self.engine.inspect_image(tag.as_str()).await?;
-        Ok(Some(match found {
+        Ok(match found {
             None => "absent",
             Some(found) if text(found.expose(), "/Id") == image.as_str() => "set",
             Some(_) => "moved",
-        }))
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::deaf;
 use crate::dependents::Dependent;
 use crate::detail::{Detail, EngineDetail, Held, Kept, text};
 use crate::engine::{ContainerFilter, ContainerSummary};
+use crate::groundwork::record_of;
 use crate::health::accepts;
 use crate::images::protecting_tag;
 use crate::inspect;
@@ -68,17 +69,21 @@ impl DockerExecutor {
         let all = self.engine.list_containers(&ContainerFilter::all()).await?;
         let kept = kept(name, &all);
         let held = self.held(&history.container, name, &all).await?;
+        let kept_containers = self.kept_containers(&kept).await?;
+        let kept_images = kept_containers.values().map(inspect::image_id);
+        let protected: Result<BTreeSet<_>> =
+            images.iter().cloned().map(Ok).chain(kept_images).collect();
         let detail = Detail {
             engine: EngineDetail::of(&self.engine.info().await?),
             changed_files: self.changed_files(&history.container).await,
             leftovers: leftovers(name, &all),
             names: names(&all),
-            protected: self.protected(name, images).await?,
+            protected: self.protected(name, &protected?).await?,
             images: self.images(images).await?,
             dependents: held.iter().map(|held| held.dependent.clone()).collect(),
             held,
             deaf: is_deaf(&container, &history.container),
-            kept_containers: self.kept_containers(&kept).await?,
+            kept_containers,
             kept,
             network_drivers: self.network_drivers(&container).await?,
             reachable_ports: reachable_ports(&container).await,
@@ -87,7 +92,9 @@ impl DockerExecutor {
             image,
         };
         let mut observation = Observation::new(target.clone());
-        observation.running = Some(history.running);
+        let mut running = history.running;
+        running.settings = record_of(&detail, &self.key);
+        observation.running = Some(running);
         observation.releases = history.releases;
         observation.detail = detail.into_secret();
         Ok(observation)
@@ -164,7 +171,7 @@ impl DockerExecutor {
     async fn protected(
         &self,
         name: &ContainerName,
-        ids: &[ImageId],
+        ids: &BTreeSet<ImageId>,
     ) -> Result<BTreeMap<String, String>> {
         let mut protected = BTreeMap::new();
         for id in ids {
@@ -197,7 +204,7 @@ impl DockerExecutor {
     }
 }
 
-fn is_deaf(container: &Value, id: &ContainerId) -> bool {
+pub(crate) fn is_deaf(container: &Value, id: &ContainerId) -> bool {
     let pid = container.pointer("/State/Pid").and_then(Value::as_u64).filter(|pid| *pid > 0);
     let signal = deaf::signal_number(text(container, "/Config/StopSignal"));
     match (pid, signal) {

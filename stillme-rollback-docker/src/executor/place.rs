@@ -11,7 +11,7 @@ use crate::scene;
 ///
 /// An engine that finds a port taken refuses, but leaves the container on the network. One that is seen
 /// so is taken off, and the next attempt connects it again.
-pub(super) async fn join(
+pub(crate) async fn join(
     engine: &dyn Engine,
     network: &str,
     id: &ContainerId,

@@ -28,6 +28,15 @@ pub(super) fn decide(left: &Left, back: bool) -> Result<Decision> {
             ));
         }
     };
+    if !left.beside.is_empty() {
+        return Err(refused(
+            "the run took dependents along, and without its journal they can't be put in order",
+            &left.beside.join(", "),
+        )
+        .with_hint(
+            "nothing was touched; by hand: what ends in `.rbo-…` and has no successor under its name is renamed and started, the service before those that hold on to it; what waits as `.rbn-…` is removed",
+        ));
+    }
     match (&left.service, &left.old) {
         (Some(service), Some(old)) if service.id == old.id => Ok(Decision::TakeBack),
         (Some(service), _) => Err(somebody_elses(service, new)),

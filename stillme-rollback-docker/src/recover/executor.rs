@@ -13,7 +13,7 @@ use super::action::{Subject, Verb};
 use super::left::{Left, Seen};
 use super::steps::no_restart;
 use crate::engine::{Changed, ContainerFilter, ContainerSummary, Engine};
-use crate::names::{ContainerId, ContainerName, LABEL_STANDS_FOR, Role};
+use crate::names::{ContainerId, ContainerName, LABEL_BESIDE, LABEL_STANDS_FOR, Role};
 use crate::scene;
 
 /// The keys of the facts.
@@ -79,7 +79,14 @@ impl RecoverExecutor {
                 old = self.seen(&stand_in.id).await?;
             }
         }
-        Ok(Left { name, waiting, service, old })
+        let run = waiting.first().and_then(|new: &Seen| new.run.clone());
+        let is_beside = |container: &&ContainerSummary| {
+            let of = container.label(LABEL_BESIDE);
+            of.is_some() && (of == run.as_deref() || waits_for(container, &name))
+        };
+        let named = |container: &ContainerSummary| Some(container.name.as_ref()?.to_string());
+        let beside = all.iter().filter(is_beside).filter_map(named).collect();
+        Ok(Left { name, waiting, service, old, beside })
     }
 }
 

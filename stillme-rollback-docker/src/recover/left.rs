@@ -24,6 +24,10 @@ pub(super) struct Left {
     pub(super) service: Option<Seen>,
     /// The container that the only waiting one replaces, wherever it is.
     pub(super) old: Option<Seen>,
+    /// The containers that the run recreated because they hold on to the service, or that hold on to
+    /// another one: a run of that one.
+    #[serde(default)]
+    pub(super) beside: Vec<String>,
 }
 
 /// A container.

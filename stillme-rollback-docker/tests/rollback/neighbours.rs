@@ -26,7 +26,8 @@ async fn what_others_hold_on_to_is_refused_and_they_are_named() {
 
 /// `web`, and a container in its network that proves it: it serves on a port that `web` publishes.
 async fn with_sidecar() -> Option<(Stage, ContainerName, ContainerId)> {
-    let mut stage = Stage::new(testbed().await?, json!({})).await;
+    let shareable = json!({"HostConfig": {"IpcMode": "shareable"}});
+    let mut stage = Stage::new(testbed().await?, shareable).await;
     stage.strategy = Box::new(CreateFirst::new(key()).recreate_dependents());
     let (image, _) = stage.bed.image("side", &[]).await;
     let mut body = stage.bed.body(&image);

@@ -5,6 +5,7 @@
 
 mod compose;
 mod docker;
+mod emergency;
 mod help;
 mod options;
 mod resume;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
+pub(crate) use self::emergency::{Emergency, Isolate, Stop};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
@@ -49,6 +51,10 @@ pub(crate) enum Command {
     Docker(Docker),
     /// Take services of Docker Compose back to another version
     Compose(Compose),
+    /// Take a container off its networks, and keep it for a look; `--back` puts it on them again
+    Isolate(Isolate),
+    /// Stop a container, and keep it; `--back` starts it again
+    Stop(Stop),
     /// Show what a target could go back to
     Versions(Versions),
     /// Go on with a run that was interrupted or paused

@@ -3,6 +3,7 @@
 pub(crate) mod abort;
 pub(crate) mod compose;
 pub(crate) mod docker;
+pub(crate) mod emergency;
 pub(crate) mod recover;
 pub(crate) mod resume;
 pub(crate) mod runs;

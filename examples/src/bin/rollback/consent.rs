@@ -1,6 +1,6 @@
 //! Whether a plan may be run.
 
-use stillme_rollback_core::{Error, ErrorKind, Fingerprint, Plan};
+use stillme_rollback_core::{Error, ErrorKind, Fingerprint, Plan, Printable};
 
 use crate::cli::Approval;
 use crate::exit::{Failure, Outcome, read};
@@ -40,7 +40,11 @@ impl Consent {
                 "nothing was touched; look at the new plan above and approve that",
             )),
             Self::Ask if io.can_ask => {
-                let answer = io.ask(&format!("take {} back to {}? [y/N]", plan.target, plan.to));
+                let task = match &plan.purpose {
+                    Some(purpose) => Printable(&purpose.task).to_string(),
+                    None => format!("take {} back to {}", plan.target, plan.to),
+                };
+                let answer = io.ask(&format!("{task}? [y/N]"));
                 match answer.as_deref() {
                     Some("y" | "Y" | "yes" | "Yes" | "YES") => Ok(()),
                     _ => Err(refused(

@@ -44,7 +44,9 @@ impl Recorded {
                 releases.push(release);
             }
         };
-        for report in self.reports.iter().filter(|report| report.target == *target) {
+        // Who was isolated or stopped went to no release.
+        let went = |report: &&Report| report.target == *target && report.purpose.is_none();
+        for report in self.reports.iter().filter(went) {
             if report.state != Some(EndState::RolledBack) {
                 continue;
             }

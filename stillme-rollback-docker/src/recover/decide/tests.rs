@@ -31,7 +31,7 @@ fn seen(n: u8, called: &str, standing: Standing) -> Seen {
 }
 
 fn left(waiting: &[Seen], service: Option<Seen>, old: Option<Seen>) -> Left {
-    Left { name: name(SERVICE), waiting: waiting.to_vec(), service, old }
+    Left { name: name(SERVICE), waiting: waiting.to_vec(), service, old, beside: Vec::new() }
 }
 
 /// Every row of the table, with all standings of both containers.
@@ -87,4 +87,16 @@ fn what_two_runs_left_is_for_a_person() {
     let two = [seen(1, WAITING, Standing::Up), seen(3, "web.rbn-99999999", Standing::Down)];
     let error = decide(&left(&two, None, None), false).unwrap_err();
     assert!(error.to_string().contains("web.rbn-99999999"), "{error}");
+}
+
+#[test]
+fn what_a_run_did_to_dependents_is_for_a_person() {
+    let old = seen(2, SERVICE, Standing::Down);
+    let mut case = left(&[seen(1, WAITING, Standing::Up)], Some(old.clone()), Some(old));
+    case.beside.push("sidecar.rbn-1a2b3c4d".to_owned());
+    for back in [false, true] {
+        let error = decide(&case, back).unwrap_err().to_string();
+        assert!(error.contains("sidecar.rbn-1a2b3c4d"), "{error}");
+        assert!(error.contains("nothing was touched") && error.contains("by hand"), "{error}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stillme_rollback_core::{
     CheckSpec, Error, ErrorKind, Executor, HashKey, Release, Result, Target, Verifier,
 };
+use stillme_rollback_docker::emergency::{EmergencyExecutor, is_emergency};
 use stillme_rollback_docker::{
     ContainerName, DockerEnv, DockerExecutor, HttpEngine, Recover, RecoverExecutor, checks,
 };
@@ -47,6 +48,11 @@ impl Docker {
         DockerExecutor::new(Arc::new(self.engine.clone()), key).with_records(records)
     }
 
+    /// The executor for emergencies.
+    pub(crate) fn emergency(&self) -> EmergencyExecutor {
+        EmergencyExecutor::new(Arc::new(self.engine.clone()))
+    }
+
     /// The executor that puts in order what a run left.
     pub(crate) fn leftovers(&self) -> RecoverExecutor {
         RecoverExecutor::new(Arc::new(self.engine.clone()))
@@ -72,6 +78,7 @@ impl Platform for Docker {
     fn executor(&self, strategy: &str) -> Result<Arc<dyn Executor>> {
         Ok(match strategy {
             Recover::NAME => Arc::new(self.leftovers()),
+            word if is_emergency(word) => Arc::new(self.emergency()),
             // What it does not know it refuses, step by step.
             _ => Arc::new(self.containers(self.state.hash_key()?, Vec::new())),
         })
