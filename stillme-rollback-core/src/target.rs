@@ -101,9 +101,9 @@ pub struct Release {
     /// Where the knowledge of this release comes from, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
-    /// What it ran with, as far as that may be written down.
+    /// What it ran with, as far as that may be written down. Boxed: most releases have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
+    pub settings: Option<Box<Settings>>,
 }
 
 impl Release {
@@ -115,7 +115,7 @@ impl Release {
     /// The same release with the settings that it ran with.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
-        self.settings = Some(settings);
+        self.settings = Some(Box::new(settings));
         self
     }
 

@@ -332,3 +332,17 @@ pub(crate) fn restart_option(policy: &Value) -> String {
         _ => name.to_owned(),
     }
 }
+
+/// An endpoint's settings as options of the docker command, as far as it has them.
+pub(crate) fn connect_options(endpoint: &Value) -> String {
+    let mut options = String::new();
+    for (field, option) in [("IPv4Address", "--ip"), ("IPv6Address", "--ip6")] {
+        if let Some(address) = endpoint["IPAMConfig"][field].as_str() {
+            options.push_str(&format!(" {option} {address}"));
+        }
+    }
+    for alias in endpoint["Aliases"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        options.push_str(&format!(" --alias {alias}"));
+    }
+    options
+}

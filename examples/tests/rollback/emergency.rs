@@ -21,7 +21,7 @@ async fn a_container_is_isolated_and_put_back_as_it_was() {
     let shown = bench.rollback(isolate("--plan")).await.ended_with(0);
     shown.says("off its networks").says("connections that are open are cut");
     let ran = bench.rollback(isolate("--yes")).await.ended_with(0);
-    ran.says("ISOLATED docker/").says("--back").says("docker network connect");
+    let ran = ran.says("ISOLATED docker/").says("--back").says("docker network connect");
     assert!(!ran.out.contains("ROLLED BACK"), "{}", ran.out);
     let alone = bench.bed.inspect(&id).await;
     assert_eq!(alone["NetworkSettings"]["Networks"], json!({}));

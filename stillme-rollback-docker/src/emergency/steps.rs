@@ -13,7 +13,7 @@ use super::executor::key;
 use super::seen::Seen;
 use super::{Isolate, Return, Stop, refused};
 use crate::detail::text;
-use crate::recipe::{is, restart_option};
+use crate::recipe::{connect_options, is, restart_option};
 use crate::recreate::Connect;
 use crate::scene;
 
@@ -192,7 +192,7 @@ fn command(verb: &Verb, id: &str) -> String {
     match verb {
         Verb::Leave { network, .. } => format!("docker network disconnect {network} {id}"),
         Verb::Join { network, endpoint } => {
-            format!("docker network connect{} {network} {id}", options(endpoint))
+            format!("docker network connect{} {network} {id}", connect_options(endpoint))
         }
         Verb::Hold { .. } => format!("docker update --restart=no {id}"),
         Verb::Release { policy } => {
@@ -201,20 +201,6 @@ fn command(verb: &Verb, id: &str) -> String {
         Verb::Stop { grace_seconds } => format!("docker stop -t {grace_seconds} {id}"),
         Verb::Start { .. } => format!("docker start {id}"),
     }
-}
-
-/// An endpoint's settings as options of the docker command, as far as it has them.
-pub(crate) fn options(endpoint: &Value) -> String {
-    let mut options = String::new();
-    for (field, option) in [("IPv4Address", "--ip"), ("IPv6Address", "--ip6")] {
-        if let Some(address) = endpoint["IPAMConfig"][field].as_str() {
-            options.push_str(&format!(" {option} {address}"));
-        }
-    }
-    for alias in endpoint["Aliases"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        options.push_str(&format!(" --alias {alias}"));
-    }
-    options
 }
 
 fn about_compose(seen: &Seen) -> Option<Note> {

@@ -93,7 +93,7 @@ impl DockerExecutor {
         };
         let mut observation = Observation::new(target.clone());
         let mut running = history.running;
-        running.settings = record_of(&detail, &self.key);
+        running.settings = record_of(&detail, &self.key).map(Box::new);
         observation.running = Some(running);
         observation.releases = history.releases;
         observation.detail = detail.into_secret();

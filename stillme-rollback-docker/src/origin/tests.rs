@@ -68,13 +68,13 @@ fn the_restart_policy_is_the_one_that_it_had() {
         ("unknown", &stranger, None, "always", "nothing tells"),
     ] {
         let mut to = release(&[1]);
-        to.settings = settings;
+        to.settings = settings.map(Box::new);
         let (found, note) = policy_of(detail, &to);
         assert_eq!(found, policy, "{name}");
         assert!(note.contains(from), "{name}: {note}");
     }
     let mut to = release(&[1]);
-    to.settings = Some(record(1));
+    to.settings = Some(Box::new(record(1)));
     let restart = choose(&replaced, &to, &to).unwrap().origin.restart;
     assert_eq!(restart, json!({"Name": "on-failure", "MaximumRetryCount": 3}));
 }

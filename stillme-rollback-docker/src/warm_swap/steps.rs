@@ -7,11 +7,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use stillme_rollback_core::{Condition, Phase, Result, Step, Undo};
 
 use crate::action::{Gate, Part, Verb};
-use crate::recipe::{Recipe, is};
+use crate::recipe::{Recipe, connect_options, is};
 use crate::recreate::Connect;
 use crate::scene::key;
 
@@ -136,7 +135,10 @@ fn leave_old(recipe: &Recipe<'_>, index: usize, on: &Connect) -> Result<Step> {
         .undo(Undo::Restores(is(&fact, "joined")))
         .by_hand(
             format!("docker network disconnect {network} {old}"),
-            Some(format!("docker network connect{} {network} {old}", options(on))),
+            Some(format!(
+                "docker network connect{} {network} {old}",
+                connect_options(on.endpoint.expose())
+            )),
         );
     Ok(step)
 }
@@ -163,7 +165,10 @@ fn join_new(recipe: &Recipe<'_>, index: usize, on: &Connect) -> Result<Step> {
         .undo(Undo::Restores(is(&place, "free")))
         .with_deadline(Duration::from_secs(60))
         .by_hand(
-            format!("docker network connect{} {network} {waiting}", options(on)),
+            format!(
+                "docker network connect{} {network} {waiting}",
+                connect_options(on.endpoint.expose())
+            ),
             Some(format!("docker stop -t 0 {waiting}")),
         );
     Ok(step)
@@ -185,7 +190,13 @@ fn return_old(recipe: &Recipe<'_>, index: usize, on: &Connect) -> Result<Step> {
         .expects(is(&fact, "apart").is(key::OLD, "down"))
         .makes(is(&fact, "joined"))
         .undo(Undo::Impossible)
-        .by_hand(format!("docker network connect{} {network} {aside}", options(on)), None);
+        .by_hand(
+            format!(
+                "docker network connect{} {network} {aside}",
+                connect_options(on.endpoint.expose())
+            ),
+            None,
+        );
     Ok(step)
 }
 
@@ -217,20 +228,4 @@ fn remove_warm_network(recipe: &Recipe<'_>) -> Result<Step> {
 
 fn leave(part: Part, on: &Connect) -> Verb {
     Verb::Leave { part, network: on.network.clone(), endpoint: on.endpoint.expose().clone() }
-}
-
-/// An endpoint's settings as options of the docker command, as far as it has them.
-fn options(on: &Connect) -> String {
-    let endpoint = on.endpoint.expose();
-    let mut options = String::new();
-    let ipam = &endpoint["IPAMConfig"];
-    for (field, option) in [("IPv4Address", "--ip"), ("IPv6Address", "--ip6")] {
-        if let Some(address) = ipam[field].as_str() {
-            options.push_str(&format!(" {option} {address}"));
-        }
-    }
-    for alias in endpoint["Aliases"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        options.push_str(&format!(" --alias {alias}"));
-    }
-    options
 }
