@@ -96,7 +96,8 @@ fn what_can_not_be_done_is_refused() {
         (&after(service(), &done), &Isolate, "on no network"),
         (&idle, &Stop, "does not run"),
         (&service().with_auto_remove(), &Stop, "--rm"),
-        (&another, &Return::from(done), "another container"),
+        (&another, &Return::from(done.clone()), "another container"),
+        (&service(), &Return::from(done), "as it was before already"),
     ] {
         let Err(PlanRefusal::Refused(error)) = try_plan(model, strategy) else { panic!("{part}") };
         let text = chain(&error).join("; ");

@@ -1,7 +1,7 @@
 //! From the plan to the end.
 
 use serde_json::{Value, json};
-use stillme_rollback_docker::Engine as _;
+use stillme_rollback_docker::{ContainerName, Engine as _};
 
 use crate::tool::bench;
 
@@ -212,4 +212,27 @@ async fn settings_go_back_with_the_image() {
         "{}",
         listed.out
     );
+}
+
+/// Refused by default, with the option that takes them along.
+#[tokio::test]
+async fn dependents_are_taken_along_on_request() {
+    let Some(bench) = bench().await else { return };
+    let id = bench.serving(&["v1", "v2"]).await;
+    let (image, _) = bench.bed.image("side", &[]).await;
+    let mut body = bench.bed.body(&image);
+    body["Env"] = json!(["PORT=8081"]);
+    body["HostConfig"] = json!({"NetworkMode": format!("container:{id}")});
+    let sidecar = bench.bed.name("sidecar");
+    bench.bed.run(&sidecar, body).await;
+    let refused = bench.docker(&["--to", "v1", "--yes"]).await.ended_with(13);
+    refused.says("sidecar (network)").says("--dependents recreate").says("nothing was touched");
+    let ran = bench.docker(&["--to", "v1", "--yes", "--dependents", "recreate"]).await;
+    ran.ended_with(0).says("ROLLED BACK").says("these hold on to it");
+    let named = |name: &ContainerName| bench.bed.engine.inspect_container(&name.into());
+    let web = named(&bench.name).await.unwrap().unwrap();
+    let new = named(&sidecar).await.unwrap().unwrap();
+    let on = format!("container:{}", web.expose()["Id"].as_str().unwrap());
+    assert_eq!(new.expose()["HostConfig"]["NetworkMode"], on.as_str());
+    assert_eq!(new.expose()["State"]["Running"], true);
 }

@@ -344,12 +344,13 @@ fn a_purpose_has_words_of_its_own() {
     let told = |end: EndState| {
         let mut story = Story::begin().switched();
         for record in &mut story.records {
-            if let Entry::Begin { plan, .. } = &mut record.entry {
+            if let Entry::Begin { plan, fingerprint } = &mut record.entry {
                 let mut isolating = (**plan).clone();
                 isolating.purpose = Some(
                     crate::plan::Purpose::new("isolate it", "ISOLATED it", "NOT ISOLATED it")
                         .taken_back_by("rollback isolate docker web --back"),
                 );
+                *fingerprint = isolating.fingerprint();
                 *plan = isolating.into();
             }
         }

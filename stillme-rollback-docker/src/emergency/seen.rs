@@ -8,6 +8,7 @@ use stillme_rollback_core::{
     Error, ErrorKind, ImageRef, Observation, Release, Result, Secret, Version,
 };
 
+use super::action::Verb;
 use crate::detail::{self, EngineDetail, text};
 use crate::names::{ContainerId, ContainerName};
 use crate::recreate::{self, Connect};
@@ -69,6 +70,20 @@ impl Seen {
         let source = detail::source(&self.engine, &self.container, &self.image, &self.names)?;
         let itself = detail::replacement(text(&self.container, "/Config/Image"), &self.image);
         Ok(recreate::recreate(&source, &itself)?.endpoints)
+    }
+
+    /// Whether what an instruction makes true is seen.
+    pub(super) fn shows(&self, verb: &Verb) -> bool {
+        let networks = scene::networks(&self.container);
+        let is_held = scene::restart_fact(&self.container) == "held";
+        match verb {
+            Verb::Leave { network, .. } => !networks.contains(network),
+            Verb::Join { network, .. } => networks.contains(network),
+            Verb::Hold { .. } => is_held,
+            Verb::Release { .. } => !is_held,
+            Verb::Stop { .. } => !self.runs(),
+            Verb::Start { .. } => self.runs(),
+        }
     }
 
     /// What it runs.

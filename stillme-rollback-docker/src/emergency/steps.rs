@@ -43,6 +43,7 @@ pub(super) fn isolate(
     plan.expected_outage = "from now on until it is taken back: nobody reaches it".to_owned();
     plan.notes = vec![
         Note::warning("connections that are open are cut"),
+        Note::info("containers that share its network, if there are any, are cut off with it"),
         Note::info("addresses and ports that the engine chose may be others when it is taken back"),
     ];
     plan.notes.extend(about_compose(seen));
@@ -93,6 +94,11 @@ pub(super) fn give_back(
     }
     let verbs: Result<Vec<_>> =
         done.steps.iter().rev().map(|step| Ok(Verb::of(step)?.0.reverse())).collect();
+    // Somebody may have taken back some of it by hand, or all.
+    let verbs: Vec<_> = verbs?.into_iter().filter(|verb| !seen.shows(verb)).collect();
+    if verbs.is_empty() {
+        return Err(refused("it is as it was before already", "there is nothing to take back"));
+    }
     let target = &observation.target;
     let was = match done.strategy.as_str() {
         Isolate::NAME => "isolated",
@@ -106,7 +112,7 @@ pub(super) fn give_back(
     ));
     plan.expected_outage = "none beyond the present one".to_owned();
     plan.notes = vec![Note::warning("nobody checks that it works: look at the service yourself")];
-    finish(plan, seen, &subject, verbs?.into_iter(), request)
+    finish(plan, seen, &subject, verbs.into_iter(), request)
 }
 
 fn finish(

@@ -5,6 +5,7 @@ mod explain;
 mod host;
 mod law;
 mod network;
+mod settings;
 mod volumes;
 
 use serde_json::{Map, Value, json};

@@ -24,6 +24,8 @@ pub(super) const LONG: &str = "Examples:
       What was done here, and how.
   rollback resume
       Goes on with the run that was interrupted.
+  rollback isolate docker web; rollback stop docker web
+      First aid: off its networks, or stopped, and kept. With --back: as it was.
   rollback abort RUN
       Gives a run up, and takes back what it did.
 
