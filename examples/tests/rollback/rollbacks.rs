@@ -1,7 +1,7 @@
 //! From the plan to the end.
 
 use serde_json::{Value, json};
-use stillme_rollback_docker::{ContainerName, Engine as _};
+use stillme_rollback_docker::Engine as _;
 
 use crate::tool::bench;
 
@@ -229,9 +229,9 @@ async fn dependents_are_taken_along_on_request() {
     refused.says("sidecar (network)").says("--dependents recreate").says("nothing was touched");
     let ran = bench.docker(&["--to", "v1", "--yes", "--dependents", "recreate"]).await;
     ran.ended_with(0).says("ROLLED BACK").says("these hold on to it");
-    let named = |name: &ContainerName| bench.bed.engine.inspect_container(&name.into());
-    let web = named(&bench.name).await.unwrap().unwrap();
-    let new = named(&sidecar).await.unwrap().unwrap();
+    let engine = &bench.bed.engine;
+    let web = engine.inspect_container(&(&bench.name).into()).await.unwrap().unwrap();
+    let new = engine.inspect_container(&(&sidecar).into()).await.unwrap().unwrap();
     let on = format!("container:{}", web.expose()["Id"].as_str().unwrap());
     assert_eq!(new.expose()["HostConfig"]["NetworkMode"], on.as_str());
     assert_eq!(new.expose()["State"]["Running"], true);
