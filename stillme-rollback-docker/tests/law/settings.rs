@@ -61,6 +61,9 @@ impl Wanted {
         if let Some(mode) = self.mode(lab) {
             body["HostConfig"]["NetworkMode"] = mode.into();
         }
+        if self.place == Place::BuiltIn("host") {
+            body.as_object_mut().unwrap().remove("MacAddress");
+        }
         if self.place == Place::Shared {
             for key in NOT_WITH_SHARED {
                 body.as_object_mut().unwrap().remove(key);

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// How a plan names the entrypoint and its arguments, which are decided together.
+pub(crate) const COMMAND: &str = "entrypoint and command";
+
 /// The settings of a user that equal an image's, named as a plan names them.
 pub(crate) fn undecidable(wanted: &Value, image: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -38,7 +41,7 @@ pub(crate) fn undecidable(wanted: &Value, image: &Value) -> BTreeSet<String> {
     // To reset an entrypoint that is not there is a setting that nobody can see.
     let resets_nothing = wanted["Entrypoint"].is_array() && list(&image["Entrypoint"]).is_empty();
     if says("Entrypoint") || says("Cmd") || resets_nothing {
-        names.insert("entrypoint and command".to_owned());
+        names.insert(COMMAND.to_owned());
     }
     names
 }
@@ -54,7 +57,7 @@ pub(crate) fn named_by(path: &[String], one: &Value, two: &Value) -> Option<Vec<
             differing.map(|entry| format!("env {}", key(entry))).collect()
         }
         ["Path" | "Args"] | ["Config", "Entrypoint" | "Cmd"] => {
-            vec!["entrypoint and command".to_owned()]
+            vec![COMMAND.to_owned()]
         }
         ["Config", "Labels", name] => vec![format!("label {name}")],
         ["Config", "ExposedPorts", port] => vec![format!("exposed port {port}")],
