@@ -12,6 +12,7 @@ use crate::detail::{self, Detail, text};
 use crate::images::protecting_tag;
 use crate::names::{ContainerName, ImageId};
 use crate::preflight;
+use crate::privileges;
 use crate::recreate::{self, Recreated, Replacement, Source};
 
 /// The ground of a plan. Whatever speaks against any plan was refused by now.
@@ -59,9 +60,11 @@ impl Groundwork {
         let (source, replacement) =
             (detail.source()?, detail::replacement(image_ref.as_str(), target));
         let recreated = recreate::recreate(&source, &replacement)?;
+        privileges::check(&detail.container, &detail.names, &recreated)?;
         let has_healthcheck = has_healthcheck(&recreated, target);
         let mut notes = left_before(&to);
         notes.extend(about(&detail, &recreated, &source, &replacement, key)?);
+        notes.extend(privileges::becomes_root(&detail.container, recreated.body.expose(), target));
         Ok(Self { detail, subject, from, to, image, image_ref, recreated, has_healthcheck, notes })
     }
 

@@ -37,6 +37,7 @@ mod groundwork;
 mod http_engine;
 mod inspect;
 mod preflight;
+mod privileges;
 mod reach;
 mod recipe;
 mod scene;
