@@ -16,6 +16,7 @@ use crate::images::protecting_tag;
 use crate::names::{ContainerName, ImageId};
 use crate::origin::{self, Chosen, Origin, Whose};
 use crate::preflight;
+use crate::privileges;
 use crate::recreate::{self, Change, Connect, Recreated, Replacement, Shown, Source};
 
 /// What a strategy was asked for beside the release.
@@ -107,11 +108,13 @@ impl Groundwork {
             }
         };
         let Going { recreated, origin, settings_of, notes: changes } = ground;
+        privileges::check(&settings_of, &detail.names, &recreated)?;
         let shown = recreate::settings(&recreated, &replacement(&image_ref, target), key);
         let has_healthcheck = has_healthcheck(&recreated, target);
         let mut notes = left_before(&to);
         notes.extend(about(&detail, &recreated));
         notes.extend(changes);
+        notes.extend(privileges::becomes_root(&detail.container, recreated.body.expose(), target));
         let to = to.with_settings(record(&shown));
         let old_endpoints = old.recreated.endpoints;
         Ok(Self {

@@ -39,6 +39,7 @@ mod http_engine;
 mod inspect;
 mod origin;
 mod preflight;
+mod privileges;
 mod reach;
 mod recipe;
 mod scene;

@@ -24,7 +24,7 @@ pub(crate) fn check(
         return Err(refused("another run of this container is not finished")
             .with_context("left behind", leftover.as_str())
             .with_hint(format!(
-                "nothing was touched; `rollback resume` goes on with that run, `rollback abort RUN` takes it back; if its journal is lost, `rollback resume --from-engine {}`",
+                "nothing was touched; `rollback resume` goes on with that run, `rollback abort RUN` takes it back; if its journal is lost, or it ended stuck, `rollback resume --from-engine {}`",
                 name.as_str()
             )));
     }

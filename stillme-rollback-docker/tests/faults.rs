@@ -141,11 +141,11 @@ async fn a_body_is_read_up_to_its_cap_only() {
 #[tokio::test]
 async fn a_failure_without_end_is_still_that_failure() {
     let fake = always(|| {
-        let first = b"HTTP/1.1 404 X\r\n\r\n".to_vec();
+        let first = b"HTTP/1.1 409 X\r\n\r\n".to_vec();
         Reply::Endless(first, vec![b'x'; 1 << 16], Duration::ZERO)
     });
     let (write, _) = both(&fake).await;
-    assert_eq!(write.kind(), ErrorKind::NotFound);
+    assert_eq!(write.kind(), ErrorKind::Conflict);
     assert!(write.to_string().len() < 1000);
 }
 

@@ -8,6 +8,8 @@
 
 #[path = "law/engine.rs"]
 mod engine;
+#[path = "law/generated.rs"]
+mod generated;
 #[path = "law/lab.rs"]
 mod lab;
 #[path = "law/normal.rs"]
@@ -16,6 +18,10 @@ mod normal;
 mod rows;
 #[path = "law/running.rs"]
 mod running;
+#[path = "law/settings.rs"]
+mod settings;
+#[path = "law/undecidable.rs"]
+mod undecidable;
 
 use engine::Engine;
 use lab::Lab;

@@ -14,6 +14,7 @@ mod compose;
 #[cfg(feature = "test-kill")]
 mod compose_kills;
 mod emergency;
+mod engine_kills;
 mod interrupted;
 #[cfg(feature = "test-kill")]
 mod kills;

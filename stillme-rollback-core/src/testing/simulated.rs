@@ -93,6 +93,13 @@ impl<M: Model> Simulated<M> {
         state.armed = Some((state.calls + after, fault));
     }
 
+    /// The fault that the next call will meet, for who has to give it another shape than an error: a
+    /// connection that is refused, cut or silent.
+    pub fn next_fault(&self) -> Option<Fault> {
+        let state = self.lock();
+        state.armed.filter(|(at, _)| *at == state.calls).map(|(_, fault)| fault)
+    }
+
     /// Changes the model behind everybody's back, as somebody else would.
     pub fn change(&self, change: impl FnOnce(&mut M)) {
         change(&mut self.lock().model);

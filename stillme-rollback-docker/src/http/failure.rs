@@ -93,7 +93,8 @@ pub(super) fn answered(
     match status {
         StatusCode::TOO_MANY_REQUESTS => about(call, ErrorKind::RateLimited, said)
             .with_disposition(retry_after.map_or(Disposition::Retry, Disposition::RetryAfter)),
-        StatusCode::NOT_FOUND => about(call, ErrorKind::NotFound, said),
+        StatusCode::NOT_FOUND if is_of_the_engine(body) => about(call, ErrorKind::NotFound, said),
+        StatusCode::NOT_FOUND => sent(call, ErrorKind::Unexpected, said),
         StatusCode::CONFLICT => about(call, ErrorKind::Conflict, said),
         StatusCode::UNAUTHORIZED => about(call, ErrorKind::PermissionDenied, said),
         StatusCode::REQUEST_TIMEOUT => sent(call, ErrorKind::Timeout, said),
@@ -112,6 +113,15 @@ pub(super) fn answered(
 struct EngineMessage {
     message: String,
 }
+
+/// Whether it is the engine that does not know a thing. What stands before it may not know the path,
+/// and a container must not count as gone for that.
+fn is_of_the_engine(body: &[u8]) -> bool {
+    serde_json::from_slice::<EngineMessage>(body).is_ok_and(|body| body.message != UNKNOWN_PATH)
+}
+
+/// What the engine itself says of a path that it has not.
+const UNKNOWN_PATH: &str = "page not found";
 
 /// What the engine said, in one line that is safe to print and shows nothing that is hidden.
 fn message(call: &Call, status: StatusCode, body: &[u8]) -> String {

@@ -37,7 +37,7 @@ pub(super) fn strip(config: &mut Object, host: &mut Object) {
     if !text(host, "NetworkMode").starts_with(PREFIX) {
         return;
     }
-    for key in ["Hostname", "Domainname", "ExposedPorts", "MacAddress"] {
+    for key in ["Hostname", "ExposedPorts", "MacAddress"] {
         config.remove(key);
     }
     for key in ["PortBindings", "PublishAllPorts", "Dns", "ExtraHosts", "Links"] {

@@ -1,6 +1,6 @@
 //! What a test makes on the engine, and takes away again whatever happens.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::RwLock;
@@ -22,6 +22,10 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 /// is removed meanwhile: builds go on beside each other, removals alone.
 static IMAGES: RwLock<()> = RwLock::new(());
 
+/// What an engine said to what a test asked for.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
 pub(crate) struct Lab {
     pub(crate) engine: Engine,
     name: String,
@@ -29,6 +33,7 @@ pub(crate) struct Lab {
     front: String,
     back: String,
     subnet: u32,
+    neighbour: OnceCell<String>,
     images: RefCell<BTreeMap<String, String>>,
     /// Paths to delete, the last first.
     trash: RefCell<Vec<String>>,
@@ -71,6 +76,7 @@ impl Lab {
             name,
             facts,
             subnet: 0,
+            neighbour: OnceCell::new(),
             images: RefCell::default(),
             trash: RefCell::default(),
         };
@@ -152,8 +158,34 @@ impl Lab {
         tag
     }
 
+    /// A container whose network others can share; always the same one.
+    pub(crate) fn neighbour(&self) -> String {
+        let image = self.image("ENTRYPOINT [\"/e\"]");
+        self.neighbour.get_or_init(|| self.run(&json!({}), &[], &image)).clone()
+    }
+
+    /// The name of a volume, gone at the end.
+    pub(crate) fn volume(&self) -> String {
+        let name = format!("{}-volume", self.name);
+        let path = format!("/volumes/{name}?force=1");
+        if !self.trash.borrow().contains(&path) {
+            self.remove_later(path);
+        }
+        name
+    }
+
     /// `run(S, image)`, but not started: the id.
     pub(crate) fn run(&self, wanted: &Value, networks: &[(String, Value)], image: &str) -> String {
+        self.try_run(wanted, networks, image).expect("what the test asks for can be created")
+    }
+
+    /// The same, where an engine may refuse what a test asks for.
+    pub(crate) fn try_run(
+        &self,
+        wanted: &Value,
+        networks: &[(String, Value)],
+        image: &str,
+    ) -> Result<String, Refusal> {
         let mut body = wanted.clone();
         body["Image"] = image.into();
         if body["HostConfig"].is_null() {
@@ -165,11 +197,11 @@ impl Lab {
         for (network, endpoint) in &networks[..at_create] {
             body["NetworkingConfig"]["EndpointsConfig"][network] = endpoint.clone();
         }
-        let id = self.create(&body).expect("what the test asks for can be created");
+        let id = self.create(&body).map_err(Refusal)?;
         for (network, endpoint) in &networks[at_create..] {
-            self.connect(&id, network, endpoint).expect("what the test asks for can be connected");
+            self.connect(&id, network, endpoint).map_err(Refusal)?;
         }
-        id
+        Ok(id)
     }
 
     pub(crate) fn create(&self, body: &Value) -> Result<String, String> {
@@ -238,7 +270,7 @@ impl Lab {
         answer
     }
 
-    fn inspect_image(&self, image: &str) -> Value {
+    pub(crate) fn inspect_image(&self, image: &str) -> Value {
         let (status, answer) =
             self.engine.call("GET", &format!("/images/{image}/json"), &Value::Null);
         assert_eq!(status, 200, "{answer}");

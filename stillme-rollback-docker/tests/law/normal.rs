@@ -20,24 +20,30 @@ pub(crate) fn normal(container: &Value, carried: &[CarriedVolume]) -> Value {
         kept["Config"]["Hostname"] = "<id>".into();
     }
     host(&mut kept["HostConfig"], name, carried);
+    for set in ["ExposedPorts", "Volumes"] {
+        keep_members(&mut kept["Config"][set]);
+    }
     drop_empty(&mut kept);
     kept
 }
 
+/// By where they are mounted.
 fn mounts(mounts: &Value) -> Value {
-    let mut mounts: Vec<_> = mounts
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|mount| {
-            let name = mount["Name"].as_str().unwrap_or_default();
-            let anonymous = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let name = if anonymous { "<anonymous>" } else { name };
-            format!("{} {name} {} {}", mount["Type"], mount["Destination"], mount["RW"])
-        })
-        .collect();
-    mounts.sort();
-    mounts.into()
+    let mounts = mounts.as_array().unwrap().iter().map(|mount| {
+        let name = mount["Name"].as_str().unwrap_or_default();
+        let anonymous = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let name = if anonymous { "<anonymous>" } else { name };
+        let what = format!("{} {name} {}", mount["Type"], mount["RW"]);
+        (mount["Destination"].as_str().unwrap().to_owned(), what.into())
+    });
+    Value::Object(mounts.collect())
+}
+
+/// A set is written as a map to `{}`, and would be dropped as nothing.
+fn keep_members(set: &mut Value) {
+    for member in set.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        *member = true.into();
+    }
 }
 
 fn networks(networks: &Value, id: &str) -> Value {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/overtaking.rs"]
+mod overtaking;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/real.rs"]
@@ -9,6 +11,7 @@ mod real;
 
 mod auto_remove;
 mod ends;
+mod foreign;
 mod neighbours;
 mod refusals;
 mod settings;

@@ -4,6 +4,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use stillme_rollback_docker::{
     ContainerId, ContainerName, CreateFirst, DockerExecutor, Endpoint, Engine, HttpEngine, checks,
 };
 
-use crate::proxy::Proxy;
 use crate::real::{Testbed, free_port};
 
 /// A service that runs, and what takes it back.
@@ -101,9 +101,9 @@ impl Stage {
         .build()
     }
 
-    /// From now on the executor reaches the engine through a proxy.
-    pub(crate) async fn go_through(&mut self, proxy: &Proxy) {
-        let endpoint = Endpoint::Unix(proxy.path().to_owned());
+    /// From now on the executor reaches the engine through another socket.
+    pub(crate) async fn go_through(&mut self, socket: &Path) {
+        let endpoint = Endpoint::Unix(socket.to_owned());
         let client = Client::connect_to(endpoint, Limits::default()).await.unwrap();
         self.engine = Arc::new(HttpEngine::new(client));
         self.executor = Arc::new(DockerExecutor::new(Arc::clone(&self.engine), key()));

@@ -65,7 +65,7 @@ async fn an_engine_that_is_gone_half_way_is_waited_for_by_a_resume() {
         // Only an engine on a socket of this machine can be cut off by a socket of ours.
         return;
     };
-    stage.go_through(&proxy).await;
+    stage.go_through(&proxy.path()).await;
     let plan = stage.plan("v1").await;
     let rollback = stage.impatient(&plan);
     let run = rollback.start(plan, None).await.unwrap();

@@ -19,7 +19,6 @@ fn statuses_become_kinds_and_dispositions() {
         (400, ErrorKind::Rejected, Permanent, Permanent),
         (401, ErrorKind::PermissionDenied, Permanent, Permanent),
         (403, ErrorKind::Rejected, Permanent, Permanent),
-        (404, ErrorKind::NotFound, Permanent, Permanent),
         (408, ErrorKind::Timeout, InDoubt, Retry),
         (409, ErrorKind::Conflict, Reread, Reread),
         (418, ErrorKind::Rejected, Permanent, Permanent),
@@ -40,6 +39,24 @@ fn statuses_become_kinds_and_dispositions() {
                 (kind, disposition),
                 "{status} {call:?}"
             );
+        }
+    }
+}
+
+/// "Not there" is believed of the engine alone: a proxy says the same of every path.
+#[test]
+fn only_the_engines_own_404_says_that_a_thing_is_not_there() {
+    use Disposition::{InDoubt, Permanent, Retry};
+    for (body, kind, write, read) in [
+        (r#"{"message": "No such container: x"}"#, ErrorKind::NotFound, Permanent, Permanent),
+        (r#"{"message": "page not found"}"#, ErrorKind::Unexpected, InDoubt, Retry),
+        ("404 page not found", ErrorKind::Unexpected, InDoubt, Retry),
+        ("<html>nginx</html>", ErrorKind::Unexpected, InDoubt, Retry),
+        ("", ErrorKind::Unexpected, InDoubt, Retry),
+    ] {
+        for (call, disposition) in [(writing(), write), (reading(), read)] {
+            let error = answered(&call, StatusCode::NOT_FOUND, None, body.as_bytes());
+            assert_eq!((error.kind(), error.disposition()), (kind, disposition), "{body}");
         }
     }
 }

@@ -117,7 +117,7 @@ fn what_is_refused_with_the_network_of_another_container_is_not_sent() {
         ..Given::default()
     };
     let recreated = given.recreate().unwrap();
-    let gone = json!({"Hostname": null, "Domainname": null, "ExposedPorts": null, "MacAddress": null, "NetworkingConfig": null});
+    let gone = json!({"Hostname": null, "Domainname": "d", "ExposedPorts": null, "MacAddress": null, "NetworkingConfig": null});
     assert_part("config", &part(&recreated, ""), &gone);
     let gone = json!({
         "PortBindings": null, "PublishAllPorts": null, "Dns": null, "ExtraHosts": null, "Links": null,

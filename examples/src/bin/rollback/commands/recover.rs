@@ -1,6 +1,6 @@
 //! `rollback resume --from-engine`: what a run left is put in order without its journal.
 
-use stillme_rollback_core::journal::{FileJournal, Journal as _};
+use stillme_rollback_core::journal::{Entry, FileJournal, Journal as _};
 use stillme_rollback_core::{
     Error, ErrorKind, Executor as _, Goal, Plan, PlanRefusal, Result, RunId, Strategy as _, Target,
 };
@@ -54,10 +54,12 @@ impl PutInOrder {
     }
 }
 
-/// A journal knows more than the engine does: how far the run was, and what was decided.
+/// A journal knows more than the engine does: how far the run was, and what was decided. Unless the run
+/// has ended, stuck: then nobody goes on with it, and what was in its way may be gone by now.
 async fn refuse_known(journal: &FileJournal, runs: &[String]) -> Result<()> {
     for run in runs.iter().filter_map(|run| run.parse::<RunId>().ok()) {
-        if journal.load(run).await.is_ok() {
+        let Ok(records) = journal.load(run).await else { continue };
+        if !records.iter().any(|record| matches!(record.entry, Entry::End { .. })) {
             return Err(Error::new(
                 ErrorKind::Conflict,
                 "put in order what a run left",
