@@ -13,7 +13,6 @@ mod commands;
 mod compose;
 #[cfg(feature = "test-kill")]
 mod compose_kills;
-mod engine_kills;
 mod interrupted;
 #[cfg(feature = "test-kill")]
 mod kills;
