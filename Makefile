@@ -1,9 +1,9 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo rollback test engine-kills fmt lint doc figures outage clean
+.PHONY: help demo rollback test fmt lint doc figures outage clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: ## a bad release and the way back, on a real engine where one can be had
 	@scripts/demo.sh
@@ -21,10 +21,6 @@ rollback: ## TAG=v1.2.3 [SERVICE=...] [URL=...] takes a service back
 
 test: ## format, scripts, dependencies, lints, documentation, doctests, tests
 	@scripts/test.sh
-
-engine-kills: ## kills the engine of the tests in the middle of rollbacks; nobody else may use it
-	@scripts/engine.sh up
-	STILLME_TEST_DOCKER=required cargo test --workspace --all-features --test rollback -- --ignored --nocapture engine_kills
 
 fmt: ## formats the code
 	cargo fmt --all

@@ -8,8 +8,6 @@
 #                                  own, in the place of Debian's if this script started that; prints
 #                                  its address for DOCKER_HOST, alone on stdout
 #   scripts/engine.sh down         stops the engine that `up` started; any other is left alone
-#   scripts/engine.sh crash        kills Debian's engine with SIGKILL if `up` started it, as a crash
-#                                  would end it, and starts it again; exit 3: it is not ours
 #   scripts/engine.sh status       exit 0: an engine answers; 3: none does
 #
 # `up` ends with 0: the engine answers; 3: it can't be had, and why. `up` takes `up current` back.
@@ -373,17 +371,6 @@ down() {
     stop_ours debian
 }
 
-crash() {
-    local pid
-    pid=$(our_pid debian) || unavailable "no engine to kill: none runs that this script started"
-    kill -KILL "$pid"
-    while is_dockerd "$pid"; do
-        sleep 0.01
-    done
-    say "killed dockerd (pid $pid)"
-    start_debian || exit "$UNAVAILABLE"
-}
-
 status() {
     local version kind pid host answering='' ours=''
     if version=$(server_version); then
@@ -423,7 +410,6 @@ up) if answers; then up; else locked up; fi ;;
     locked up_current "$folder"
     ;;
 down) locked down ;;
-crash) locked crash ;;
 status) status ;;
 *)
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}" >&2

@@ -14,7 +14,6 @@ mod compose;
 #[cfg(feature = "test-kill")]
 mod compose_kills;
 mod emergency;
-mod engine_kills;
 mod interrupted;
 #[cfg(feature = "test-kill")]
 mod kills;

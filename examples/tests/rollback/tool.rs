@@ -305,6 +305,7 @@ pub(crate) struct Ran {
 
 impl Ran {
     /// Its exit code; none if it was killed.
+    #[cfg(feature = "test-kill")]
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
