@@ -21,7 +21,7 @@ readonly CARGO_DENY_VERSION=0.20.2
 readonly TOOLS=${XDG_CACHE_HOME:-${HOME:?}/.cache}/stillme-rollback/tools
 readonly STEP_LIMIT=3000
 # The test programs of docker and examples that use an engine.
-readonly ENGINE_TESTS=(law rollback engine create_first conformance secrets demo compose)
+readonly ENGINE_TESTS=(law rollback kamal engine create_first conformance secrets demo compose)
 
 TIMES=()
 LEFT_OUT=()
@@ -175,6 +175,18 @@ set_up_current_engine() {
     esac
 }
 
+# For the test on a real kamal-proxy. Building it takes a minute or two, which are not the test's.
+set_up_proxy() {
+    [ "$STILLME_TEST_DOCKER" = required ] || return 0
+    local code=0
+    STILLME_TEST_KAMAL=$(testbed/proxy/build.sh) || code=$?
+    case "$code" in
+    0) export STILLME_TEST_KAMAL ;;
+    3) leave_out "the test on a real kamal-proxy: it can't be built, see above" ;;
+    *) fail "testbed/proxy/build.sh (exit code $code)" ;;
+    esac
+}
+
 # --- steps -------------------------------------------------------------------------------------
 
 check_format() { limited cargo fmt --all --check; }
@@ -298,6 +310,7 @@ set_up_sshd
 set_up_podman
 set_up_engine
 set_up_current_engine
+set_up_proxy
 
 step "format (rustfmt)" check_format
 has shellcheck && step "scripts (shellcheck)" check_scripts

@@ -1,5 +1,7 @@
 //! The verbs of this crate's plans: what a step tells the executor, as data.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stillme_rollback_core::{Action, Error, ErrorKind, ImageRef, Result, Run, Step, Work};
@@ -78,6 +80,10 @@ pub(crate) enum Verb {
     StopOld { grace_seconds: u64 },
     /// Starts the new container.
     StartNew { grace_seconds: u64 },
+    /// The proxy's new requests go to the new container.
+    PointTraffic { switch: String, port: u16, drain_seconds: u64 },
+    /// Waits until the old container has finished the requests under way.
+    DrainOld { limit_seconds: u64 },
     /// The old container gives up its name.
     SetAside,
     /// The new container gets it.
@@ -134,10 +140,21 @@ pub(crate) struct Orders {
     pub(crate) swapped: Vec<String>,
     /// Those who hold on to the old container and are recreated.
     pub(crate) dependents: Vec<Order>,
+    /// The proxy whose traffic is moved.
+    pub(crate) proxy: Option<Proxy>,
     /// The containers of earlier runs that are removed in the end.
     pub(crate) retired: Vec<ContainerId>,
     /// The tags that protected their images and go with them.
     pub(crate) unprotected: Vec<(ImageId, ImageRef)>,
+}
+
+/// A proxy whose traffic a run moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proxy {
+    /// The name of the switch that does it.
+    pub(crate) switch: String,
+    /// How long requests under way may take before what serves them is stopped.
+    pub(crate) drain: Duration,
 }
 
 /// The old container once more, of this image.
@@ -159,6 +176,7 @@ impl Orders {
         let (mut networks, mut stand_in_networks) = (Vec::new(), Vec::new());
         let (mut gate, mut swapped, mut retired) = (None, Vec::new(), Vec::new());
         let (mut dependents, mut unprotected) = (Vec::new(), Vec::new());
+        let mut proxy = None;
         for step in run.plan.steps.iter().filter(|step| step.work != Work::Verdict) {
             match Verb::of(step)? {
                 Verb::Create { subject, image, image_ref, spec, origin } => {
@@ -176,6 +194,9 @@ impl Orders {
                 Verb::Unprotect { image, tag } => unprotected.push((image, tag)),
                 Verb::Dependent { holder, act: Act::Create { image, image_ref, spec } } => {
                     dependents.push(Order { holder, copy: Copy { image, image_ref, spec } });
+                }
+                Verb::PointTraffic { switch, drain_seconds, .. } => {
+                    proxy = Some(Proxy { switch, drain: Duration::from_secs(drain_seconds) });
                 }
                 _ => {}
             }
@@ -195,6 +216,7 @@ impl Orders {
             gate,
             swapped,
             dependents,
+            proxy,
             retired,
             unprotected,
         })
@@ -256,6 +278,12 @@ mod tests {
             Verb::Hold { policy: serde_json::json!({"Name": "always"}) },
             Verb::StopOld { grace_seconds: 10 },
             Verb::StartNew { grace_seconds: 10 },
+            Verb::PointTraffic {
+                switch: String::from("kamal:kamal-proxy/web:80"),
+                port: 80,
+                drain_seconds: 30,
+            },
+            Verb::DrainOld { limit_seconds: 30 },
             Verb::SetAside,
             Verb::TakeOver,
             Verb::ClearStrays,

@@ -46,6 +46,9 @@ pub struct Detail {
     /// Whether its first process does not hear its stop signal, as far as that can be told.
     #[serde(default)]
     pub deaf: bool,
+    /// The proxy through which its traffic comes, if the executor was given a switch for it.
+    #[serde(default)]
+    pub proxy: Option<BehindProxy>,
     /// The containers that earlier runs put aside, newest first.
     #[serde(default)]
     pub kept: Vec<Kept>,
@@ -73,6 +76,20 @@ pub struct Held {
     pub unfinished: bool,
     /// What earlier runs put aside of it, newest first.
     pub kept: Vec<Kept>,
+}
+
+/// The proxy through which a container's traffic comes, as its switch showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BehindProxy {
+    /// The switch's name.
+    pub switch: String,
+    /// The TCP port on which the container takes the proxy's requests.
+    pub port: u16,
+    /// Where the traffic goes, if not to the container.
+    pub elsewhere: Option<String>,
+    /// Whether that port accepts on the container's own address, as seen from here.
+    pub reachable: bool,
 }
 
 /// A container that an earlier run put aside.

@@ -8,6 +8,7 @@ mod gate;
 mod observe;
 pub(crate) mod place;
 mod stand_in;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::action::{Orders, Part, Verb};
 use crate::engine::{ContainerFilter, ContainerSummary, Engine, NewNetwork};
 use crate::names::{ContainerId, ContainerName, LABEL_RUN};
 use crate::scene::Scene;
+use crate::traffic::TrafficSwitch;
 
 use self::create::Which;
 pub(crate) use self::observe::is_deaf;
@@ -37,13 +39,22 @@ pub struct DockerExecutor {
     engine: Arc<dyn Engine>,
     key: HashKey,
     records: Vec<Release>,
+    switch: Option<Arc<dyn TrafficSwitch>>,
 }
 
 impl DockerExecutor {
     /// An executor on an engine. `key` is the key of the hashes in plans: the same one that the
     /// strategy has, kept for as long as runs may be resumed.
     pub fn new(engine: Arc<dyn Engine>, key: HashKey) -> Self {
-        Self { engine, key, records: Vec::new() }
+        Self { engine, key, records: Vec::new(), switch: None }
+    }
+
+    /// The same executor for containers behind a proxy, whose traffic is moved by this switch: what
+    /// [`BehindProxy`](crate::BehindProxy) needs. A run is gone on with through a switch of the same name.
+    #[must_use]
+    pub fn with_traffic_switch(mut self, switch: Arc<dyn TrafficSwitch>) -> Self {
+        self.switch = Some(switch);
+        self
     }
 
     /// The same executor with what the caller recorded of the target's releases, newest first: what
@@ -144,6 +155,11 @@ impl Executor for DockerExecutor {
                 let (scene, _) = self.scene(&context.run, &orders).await?;
                 engine.start_container(&new_id(&scene)?).await.map(drop)
             }
+            Verb::PointTraffic { .. } => self.point(context, &orders, Part::New).await,
+            Verb::DrainOld { limit_seconds } => {
+                let limit = Duration::from_secs(limit_seconds).min(context.time_left);
+                self.drain(context, &orders, Part::Old, limit).await
+            }
             Verb::SetAside => {
                 let aside = name.aside(&context.run.id)?;
                 engine.rename_container(old, &aside).await.map(drop)
@@ -185,6 +201,9 @@ impl Executor for DockerExecutor {
             Verb::Hold { policy } => engine.set_restart_policy(&orders.subject.old, &policy).await,
             Verb::StopOld { .. } => self.bring_back(context, &orders).await,
             Verb::StartNew { grace_seconds } => {
+                if let Some(proxy) = &orders.proxy {
+                    self.drain_new(context, &orders, proxy).await?;
+                }
                 let grace = Duration::from_secs(grace_seconds);
                 engine.stop_container(&new_id(&scene)?, grace).await.map(drop)
             }
@@ -200,6 +219,7 @@ impl Executor for DockerExecutor {
                 let waiting = name.waiting(&context.run.id)?;
                 engine.rename_container(&new_id(&scene)?, &waiting).await.map(drop)
             }
+            Verb::PointTraffic { .. } => self.point(context, &orders, Part::Old).await,
             Verb::MakeWarmNetwork => {
                 let network = ContainerName::warm_network(&context.run.id);
                 engine.remove_network(&network).await.map(drop)
@@ -221,6 +241,7 @@ impl Executor for DockerExecutor {
             | Verb::WarmUp { .. }
             | Verb::LeaveWarm
             | Verb::RemoveWarmNetwork
+            | Verb::DrainOld { .. }
             | Verb::Retire { .. }
             | Verb::Unprotect { .. }
             | Verb::ClearStrays => Ok(()),

@@ -28,7 +28,11 @@ pub const LABEL_BESIDE: &str = "dev.stillme.rollback.beside";
 /// container that was started with `--rm` deletes it, so its copy is the way back.
 pub const LABEL_STANDS_FOR: &str = "dev.stillme.rollback.stands-for";
 
-/// The label by which a user chooses the strategy for a container: `warm-swap`.
+/// The label that names the proxy whose traffic a run moves to the container. Without the run's journal
+/// it says that the proxy has to be asked before a container is stopped.
+pub const LABEL_PROXY: &str = "dev.stillme.rollback.proxy";
+
+/// The label by which a user chooses the strategy for a container: `warm-swap`, `behind-proxy`.
 pub const LABEL_STRATEGY: &str = "dev.stillme.rollback.strategy";
 
 /// What all labels of this library begin with.

@@ -130,6 +130,19 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 
+    /// Connects the new container to one more network. It is not started yet.
+    pub(crate) fn connect(&self, index: usize, network: &str) -> Result<Step> {
+        let verb = Verb::Connect { network: network.to_owned() };
+        let fact = key::network(network);
+        let id = format!("connect-new.{}", index + 1);
+        let step = self
+            .step(&id, Phase::Prepare, format!("connect the new container to {network}"), &verb)?
+            .expects(is(&fact, "apart"))
+            .makes(is(&fact, "joined"))
+            .by_hand(format!("docker network connect {network} {}", self.waiting()), None);
+        Ok(step)
+    }
+
     /// So that no restart of the engine brings the old one back beside the new one.
     pub(crate) fn hold(&self) -> Result<Option<Step>> {
         if scene::restart_fact(self.container()) == "held" {

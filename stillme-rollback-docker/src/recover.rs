@@ -28,6 +28,7 @@ use self::left::Left;
 /// | the old one is put aside, the new one runs | a verdict had passed | the new one gets the name, if it still works |
 /// | the old one is put aside, the new one does not run | | the old one gets the name back and is started, the new one removed |
 /// | the old one is gone, and a copy of it waits (`--rm`) | nobody decided on the new one | nothing: what is started once can't be taken back, so the commands are named |
+/// | the new one was started behind a proxy (`behind-proxy`), and would be stopped | it may have the traffic | nothing: the proxy has to be asked, so the commands are named |
 /// | the name is somebody else's | they deployed since | nothing: theirs is not touched |
 ///
 /// The old container gets back the restart policy that the new one has, which is a copy of it.

@@ -65,8 +65,11 @@ pub(crate) mod key {
     /// Whether the new container is on it: `joined` or `apart`.
     pub(crate) const NEW_WARM: &str = "new.warm";
     /// Whether the new container is `ready` there, or `cold`; `over` when that is not asked any
-    /// more, because the old one has left its place.
+    /// more, because the old one has left its place, or the traffic.
     pub(crate) const READY: &str = "new.ready";
+
+    /// Where the proxy's traffic goes: `old`, `new` or `elsewhere`.
+    pub(crate) const TRAFFIC: &str = "traffic";
 
     /// Whether the stand-in is on a network: `joined` or `apart`.
     pub(crate) fn stand_in_network(name: &str) -> String {

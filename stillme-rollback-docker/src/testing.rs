@@ -8,7 +8,9 @@
 mod engine;
 mod model;
 mod settings;
+mod traffic;
 
 pub use self::engine::{ModelEngine, ModelVerifier};
 pub use self::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
 pub use self::settings::Settings;
+pub use self::traffic::{ModelProxy, ModelSwitch};

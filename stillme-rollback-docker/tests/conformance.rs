@@ -10,18 +10,22 @@ use stillme_rollback_core::testing::conformance::{
     ExecutorCase, VerifierCase, check_executor, check_strategy, check_verifier,
 };
 use stillme_rollback_core::{
-    CheckSpec, Goal, HashKey, Observation, Plan, Request, Run, RunId, Strategy as _,
+    CheckSpec, Goal, HashKey, Observation, Plan, Request, Run, RunId, Strategy,
 };
 use stillme_rollback_docker::health::HealthcheckVerifier;
-use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelState};
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor};
+use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelState, ModelSwitch};
+use stillme_rollback_docker::{BehindProxy, ContainerName, CreateFirst, DockerExecutor};
 
 fn key() -> HashKey {
     HashKey::from_bytes([7; 32])
 }
 
 fn executor(sim: &Simulated<DockerModel>) -> DockerExecutor {
-    DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key())
+    let executor = DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key());
+    match sim.model().proxy {
+        Some(_) => executor.with_traffic_switch(Arc::new(ModelSwitch::new(sim.clone()))),
+        None => executor,
+    }
 }
 
 async fn observe(sim: &Simulated<DockerModel>) -> (Observation, Goal) {
@@ -39,14 +43,27 @@ fn simulated() -> Simulated<DockerModel> {
     Simulated::new(DockerModel::with_service("web"))
 }
 
+fn behind_proxy() -> Simulated<DockerModel> {
+    Simulated::new(DockerModel::with_service("web").with_healthcheck().with_proxy())
+}
+
 #[tokio::test]
 async fn create_first_as_a_strategy() {
-    let (observation, goal) = observe(&simulated()).await;
+    keeps_the_contract(&CreateFirst::new(key()), &simulated()).await;
+}
+
+#[tokio::test]
+async fn behind_proxy_as_a_strategy() {
+    keeps_the_contract(&BehindProxy::new(key()), &behind_proxy()).await;
+}
+
+async fn keeps_the_contract(strategy: &dyn Strategy, sim: &Simulated<DockerModel>) {
+    let (observation, goal) = observe(sim).await;
     let mut request = Request::new(goal);
     request.deadline = Duration::from_secs(77);
     request.checks = vec![CheckSpec::new("http", "GET /healthz", serde_json::Value::Null)];
     let already = Request::new(Goal::Release(observation.running.clone().unwrap()));
-    check_strategy(&CreateFirst::new(key()), &observation, &request, &already);
+    check_strategy(strategy, &observation, &request, &already);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The crash matrix of `create-first`: the real strategy and the real executor, over an engine model.
+//! The crash matrices of the strategies: the real strategy and the real executor, over an engine model.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Mutation, Simulated};
-use stillme_rollback_core::{HashKey, Plan, Request, Strategy};
-use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelVerifier};
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor, WarmSwap};
+use stillme_rollback_core::{HashKey, Plan, Request, Result, Strategy};
+use stillme_rollback_docker::testing::{DockerModel, ModelEngine, ModelSwitch, ModelVerifier};
+use stillme_rollback_docker::traffic::{PointLimits, Traffic, Upstream};
+use stillme_rollback_docker::{
+    BehindProxy, ContainerName, CreateFirst, DockerExecutor, TrafficSwitch, WarmSwap,
+};
 
 const LONG: Duration = Duration::from_secs(120);
 
@@ -21,7 +24,13 @@ fn key() -> HashKey {
 }
 
 fn executor(sim: Simulated<DockerModel>) -> DockerExecutor {
-    DockerExecutor::new(Arc::new(ModelEngine::new(sim)), key())
+    let behind_proxy = sim.model().proxy.is_some();
+    let executor = DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key());
+    if behind_proxy {
+        executor.with_traffic_switch(Arc::new(ModelSwitch::new(sim)))
+    } else {
+        executor
+    }
 }
 
 fn plan(model: &DockerModel) -> Plan {
@@ -248,4 +257,88 @@ fn old_tags_are_removed_whatever_fails() {
     let report = timed("old tags", &matrix_of(model, plan).with_crashes(1));
     report.assert_clean();
     assert!(report.ends.contains_key("RolledBack"), "{report}");
+}
+
+/// Beside the ends, the model watches over every request: nobody who has traffic, or a request under way,
+/// is ever stopped.
+#[test]
+fn no_request_is_lost_whatever_fails() {
+    for networks in [&["bridge"][..], &["front", "back"]] {
+        let matrix = behind_proxy(warm_service(networks).with_proxy(), LONG).with_crashes(1);
+        let report = timed(&format!("behind a proxy on {networks:?}"), &matrix);
+        report.assert_clean();
+        assert!(report.cases >= 50_000 && report.ends.contains_key("RolledBack"), "{report}");
+    }
+}
+
+#[test]
+fn a_target_behind_a_proxy_that_fails_costs_no_request() {
+    let mut model = warm_service(&["bridge"]).with_proxy();
+    model.unready.push(target_image(&model));
+    // It is looked at over and over until then.
+    let matrix = behind_proxy(model.clone(), Duration::from_secs(10)).with_crashes(1);
+    never_gone_to("behind a proxy, not ready", &matrix);
+    model.unready.clear();
+    model.sick.push(target_image(&model));
+    never_gone_to("behind a proxy, sick", &behind_proxy(model.clone(), LONG).with_crashes(1));
+    model.sick.clear();
+    model.broken.push(target_image(&model));
+    never_gone_to("behind a proxy, exits", &behind_proxy(model, LONG).with_crashes(1));
+}
+
+fn never_gone_to(what: &str, matrix: &CrashMatrix<DockerModel>) {
+    let report = timed(what, matrix);
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+fn behind_proxy(model: DockerModel, deadline: Duration) -> CrashMatrix<DockerModel> {
+    let plan = plan_with(&model, &BehindProxy::new(key()), deadline);
+    matrix_of(model, plan)
+}
+
+/// The same rules, broken in the switch: what waits for no request is found.
+#[test]
+fn a_switch_that_does_not_drain_is_found() {
+    #[derive(Debug)]
+    struct Impatient(ModelSwitch);
+
+    #[async_trait::async_trait]
+    impl TrafficSwitch for Impatient {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+
+        fn port(&self) -> u16 {
+            self.0.port()
+        }
+
+        async fn confirm(&self, among: &[Upstream]) -> Result<Traffic> {
+            self.0.confirm(among).await
+        }
+
+        async fn point(&self, to: &Upstream, limits: PointLimits) -> Result<()> {
+            self.0.point(to, limits).await
+        }
+
+        async fn drain(&self, _from: &Upstream, _limit: Duration) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    let model = warm_service(&["bridge"]).with_proxy();
+    let plan = plan_with(&model, &BehindProxy::new(key()), LONG);
+    let matrix = CrashMatrix::new(
+        model.clone(),
+        plan,
+        |sim| {
+            let engine = Arc::new(ModelEngine::new(sim.clone()));
+            let switch = Arc::new(Impatient(ModelSwitch::new(sim)));
+            Arc::new(DockerExecutor::new(engine, key()).with_traffic_switch(switch))
+        },
+        |sim| Arc::new(ModelVerifier::new(sim)),
+    );
+    // What an unperturbed run leaves is the measure of all others: it is looked at by itself.
+    let report = timed("no drain", &matrix.with_crashes(0));
+    assert!(report.bad > 0, "it goes unnoticed: {report}");
 }

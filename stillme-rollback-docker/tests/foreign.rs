@@ -16,9 +16,9 @@ use stillme_rollback_core::{
     Run, Step, StepContext, Strategy, Target,
 };
 use stillme_rollback_docker::testing::{
-    DockerModel, ModelContainer, ModelEngine, ModelState, ModelVerifier,
+    DockerModel, ModelContainer, ModelEngine, ModelState, ModelSwitch, ModelVerifier,
 };
-use stillme_rollback_docker::{ContainerName, CreateFirst, DockerExecutor, WarmSwap};
+use stillme_rollback_docker::{BehindProxy, ContainerName, CreateFirst, DockerExecutor, WarmSwap};
 
 type Sim = Simulated<DockerModel>;
 
@@ -27,19 +27,27 @@ fn key() -> HashKey {
 }
 
 fn executor(sim: &Sim) -> DockerExecutor {
-    DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key())
+    let executor = DockerExecutor::new(Arc::new(ModelEngine::new(sim.clone())), key());
+    match sim.model().proxy {
+        Some(_) => executor.with_traffic_switch(Arc::new(ModelSwitch::new(sim.clone()))),
+        None => executor,
+    }
 }
 
-/// Somebody removes what has the name and runs their own.
+/// Somebody removes what has the name and runs their own, and points the proxy to it if there is one.
 fn deploy(model: &mut DockerModel) {
     let image = model.tags["web:v2"].clone();
     model.containers_mut().retain(|_, container| container.name != "web");
-    let is_free = model.serving().is_none();
+    let behind_proxy = model.proxy.is_some();
+    let is_free = behind_proxy || model.serving().is_none();
     let config = json!({"Image": "web:theirs", "Labels": {}});
     let id = model.add("web", image, config, json!({"RestartPolicy": {"Name": "always"}}));
+    if let Some(proxy) = &mut model.proxy {
+        proxy.to = Arc::clone(&id);
+    }
     let theirs = model.containers_mut().get_mut(&id).unwrap();
     theirs.state = if is_free { ModelState::Running } else { ModelState::Created };
-    theirs.has_port = is_free;
+    theirs.has_port = is_free && !behind_proxy;
 }
 
 fn theirs(model: &DockerModel) -> Option<ModelContainer> {
@@ -117,8 +125,12 @@ async fn overtaken(model: &DockerModel, plan: &Plan, at: usize) -> Option<(EndSt
 #[tokio::test(start_paused = true)]
 async fn theirs_is_never_touched_whenever_they_come() {
     let model = DockerModel::with_service("web").with_healthcheck().with_networks(&["a", "b"]);
-    let strategies: [&dyn Strategy; 2] = [&CreateFirst::new(key()), &WarmSwap::new(key())];
-    for strategy in strategies {
+    let cases: [(DockerModel, &dyn Strategy); 3] = [
+        (model.clone(), &CreateFirst::new(key())),
+        (model.clone(), &WarmSwap::new(key())),
+        (model.with_proxy(), &BehindProxy::new(key())),
+    ];
+    for (model, strategy) in cases {
         let plan = plan(&model, strategy).await;
         let mut times = 0;
         for at in 0.. {
@@ -135,6 +147,10 @@ async fn theirs_is_never_touched_whenever_they_come() {
                 (&expected.name, &expected.config, &expected.host, &expected.networks),
                 "{what}"
             );
+            let pointed = |model: &DockerModel| model.serving().map(|c| c.config["Image"].clone());
+            if model.proxy.is_some() {
+                assert_eq!(pointed(&sim.model()), Some(json!("web:theirs")), "{what}");
+            }
         }
         assert!(times >= 7, "{}: {times} requests", strategy.name());
     }

@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "test-kill")]
+mod behind_proxy;
 mod commands;
 mod compose;
 #[cfg(feature = "test-kill")]
@@ -24,8 +26,14 @@ mod tool;
 
 #[path = "../../../stillme-rollback-docker/tests/support/compose_commands.rs"]
 mod compose_commands;
+#[cfg(feature = "test-kill")]
+#[path = "../../../stillme-rollback-docker/tests/support/kamal.rs"]
+mod kamal;
 #[path = "../../../stillme-rollback-docker/tests/support/real.rs"]
 mod real;
+#[cfg(feature = "test-kill")]
+#[path = "../../../stillme-rollback-docker/tests/support/router.rs"]
+mod router;
 
 /// Straight to the terminal: what a test prints is not shown when it passes.
 fn say(line: &str) {

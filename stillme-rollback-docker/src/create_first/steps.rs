@@ -16,7 +16,7 @@ pub(super) fn steps(recipe: &Recipe<'_>, stand_in: Option<&StandIn>) -> Result<V
     steps.extend(recipe.protect()?);
     steps.push(recipe.create()?);
     for (index, connect) in recipe.ground.recreated.connects.iter().enumerate() {
-        steps.push(self::connect(recipe, index, &connect.network)?);
+        steps.push(recipe.connect(index, &connect.network)?);
     }
     let dependents = Steps::of(recipe, &recipe.ground.dependents);
     for dependent in &dependents {
@@ -79,18 +79,6 @@ fn keep_name(recipe: &Recipe<'_>) -> Result<Step> {
             format!("docker inspect {}", recipe.aside()),
             Some(format!("docker rename {} {name}", recipe.aside())),
         );
-    Ok(step)
-}
-
-fn connect(recipe: &Recipe<'_>, index: usize, network: &str) -> Result<Step> {
-    let verb = Verb::Connect { network: network.to_owned() };
-    let fact = key::network(network);
-    let id = format!("connect-new.{}", index + 1);
-    let step = recipe
-        .step(&id, Phase::Prepare, format!("connect the new container to {network}"), &verb)?
-        .expects(is(&fact, "apart"))
-        .makes(is(&fact, "joined"))
-        .by_hand(format!("docker network connect {network} {}", recipe.waiting()), None);
     Ok(step)
 }
 

@@ -10,7 +10,8 @@ use crate::action::{Copy, Orders};
 use crate::detail::{self, EngineDetail, text};
 use crate::engine::{ContainerSummary, NewContainer};
 use crate::names::{
-    ContainerId, LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_TARGET_IMAGE,
+    ContainerId, LABEL_FROM, LABEL_PROXY, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR,
+    LABEL_TARGET_IMAGE,
 };
 use crate::recreate::{self, Connect, Recreated};
 
@@ -150,13 +151,14 @@ impl Orders {
 fn labels(run: &Run, orders: &Orders, which: Which) -> Result<BTreeMap<String, String>> {
     let copy = orders.copy(which)?;
     let old = orders.subject.old.as_str().to_owned();
+    let proxy = orders.proxy.iter().map(|proxy| (LABEL_PROXY.to_owned(), proxy.switch.clone()));
     Ok(match which {
-        Which::New => BTreeMap::from([
+        Which::New => BTreeMap::from_iter(proxy.chain([
             (LABEL_RUN.to_owned(), run.id.to_string()),
             (LABEL_FROM.to_owned(), old),
             (LABEL_TARGET_IMAGE.to_owned(), copy.image.as_str().to_owned()),
             (LABEL_SPEC.to_owned(), copy.spec.clone()),
-        ]),
+        ])),
         Which::StandIn => BTreeMap::from([(LABEL_STANDS_FOR.to_owned(), old)]),
     })
 }

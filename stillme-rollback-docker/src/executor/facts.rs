@@ -4,6 +4,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Facts, ImageRef, Result, Run, Secret};
 
 use super::DockerExecutor;
+use super::traffic::Seen;
 use crate::action::{Gate, Orders};
 use crate::detail::text;
 use crate::engine::ContainerSummary;
@@ -54,6 +55,10 @@ impl DockerExecutor {
                 Some(_) => "there",
             };
             facts = facts.with(key::kept(kept), standing);
+        }
+        if let Some(proxy) = &orders.proxy {
+            let seen = Seen { scene: &scene, old: old.as_ref(), new: new.as_ref() };
+            return self.traffic_facts(proxy, &orders, &seen, facts).await;
         }
         match &orders.gate {
             Some(gate) => {

@@ -87,6 +87,7 @@ impl DockerExecutor {
             kept,
             network_drivers: self.network_drivers(&container).await?,
             reachable_ports: reachable_ports(&container).await,
+            proxy: self.proxy(&history.container, name, &container).await?,
             previous: history.previous,
             container,
             image,

@@ -1,6 +1,6 @@
 //! What to do about what a run left. Pure.
 
-use stillme_rollback_core::{Error, ErrorKind, Result};
+use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 
 use super::left::{Left, Seen, Standing};
 
@@ -37,6 +37,18 @@ pub(super) fn decide(left: &Left, back: bool) -> Result<Decision> {
             "nothing was touched; by hand: what ends in `.rbo-…` and has no successor under its name is renamed and started, the service before those that hold on to it; what waits as `.rbn-…` is removed",
         ));
     }
+    let decision = of(left, new, back)?;
+    // One that never ran has no traffic.
+    let may_have_traffic = new.standing != Standing::Created;
+    match &new.proxy {
+        Some(proxy) if decision == Decision::TakeBack && may_have_traffic => {
+            Err(for_the_proxy(left, new, proxy))
+        }
+        _ => Ok(decision),
+    }
+}
+
+fn of(left: &Left, new: &Seen, back: bool) -> Result<Decision> {
     match (&left.service, &left.old) {
         (Some(service), Some(old)) if service.id == old.id => Ok(Decision::TakeBack),
         (Some(service), _) => Err(somebody_elses(service, new)),
@@ -80,6 +92,18 @@ fn somebody_elses(service: &Seen, new: &Seen) -> Error {
         "nothing was touched; `{}` is what the run left: `{remove}` removes it, if nobody needs it",
         new.name
     ))
+}
+
+/// Only the proxy knows which of the two serves, and it is not asked here: to stop the wrong one would be
+/// the outage that the run was to avoid.
+fn for_the_proxy(left: &Left, new: &Seen, proxy: &str) -> Error {
+    let (new, name) = (new.id.short(), &left.name);
+    let old = left.old.as_ref().map_or("the old container", |old| old.id.short());
+    refused("the traffic of a proxy may go to either container", name.as_str())
+        .with_context("proxy", Printable(proxy).to_string())
+        .with_hint(format!(
+            "nothing was touched; see where the proxy sends its traffic; to go back: point it to {old} (start that first if it does not run), then `docker rm -f {new}`; to stay with the new one: point it to {new}, then `docker stop {old}; docker rename {old} {name}.old; docker rename {new} {name}`"
+        ))
 }
 
 /// A container that its stop deletes can be started once: what is taken back here could not be given

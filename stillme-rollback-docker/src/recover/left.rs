@@ -9,7 +9,7 @@ use stillme_rollback_core::{
 use crate::detail::text;
 use crate::inspect::{self, State};
 use crate::names::{
-    ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_RUN, LABEL_STANDS_FOR, Role,
+    ContainerId, ContainerName, ImageId, LABEL_FROM, LABEL_PROXY, LABEL_RUN, LABEL_STANDS_FOR, Role,
 };
 use crate::{recipe, scene};
 
@@ -47,6 +47,9 @@ pub(super) struct Seen {
     pub(super) run: Option<String>,
     /// The container that it replaces.
     pub(super) from: Option<ContainerId>,
+    /// The proxy whose traffic the run was to move to it.
+    #[serde(default)]
+    pub(super) proxy: Option<String>,
     /// Whether it is a copy that stands in for a container that its stop deleted.
     pub(super) stands_in: bool,
 }
@@ -91,6 +94,7 @@ impl Seen {
             grace: recipe::grace(container),
             run: label(LABEL_RUN),
             from: label(LABEL_FROM).and_then(|id| ContainerId::new(id).ok()),
+            proxy: label(LABEL_PROXY),
             stands_in: label(LABEL_STANDS_FOR).is_some(),
         })
     }

@@ -9,12 +9,20 @@ use super::merge::Images;
 use super::raw::{Object, object, set_object};
 use super::undecided::Undecided;
 use crate::names::{
-    LABEL_BESIDE, LABEL_FROM, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_TARGET_IMAGE,
+    LABEL_BESIDE, LABEL_FROM, LABEL_PROXY, LABEL_RUN, LABEL_SPEC, LABEL_STANDS_FOR,
+    LABEL_TARGET_IMAGE,
 };
 
 /// The labels that a run sets. Others under the same prefix are the user's and stay.
-const OURS: [&str; 6] =
-    [LABEL_RUN, LABEL_FROM, LABEL_TARGET_IMAGE, LABEL_SPEC, LABEL_STANDS_FOR, LABEL_BESIDE];
+const OURS: [&str; 7] = [
+    LABEL_RUN,
+    LABEL_FROM,
+    LABEL_TARGET_IMAGE,
+    LABEL_SPEC,
+    LABEL_STANDS_FOR,
+    LABEL_BESIDE,
+    LABEL_PROXY,
+];
 
 const KEY: &str = "Labels";
 

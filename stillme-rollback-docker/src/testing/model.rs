@@ -8,6 +8,7 @@ use stillme_rollback_core::testing::Model;
 use stillme_rollback_core::{Error, ErrorKind, Result};
 
 use super::settings::Settings;
+use super::traffic::ModelProxy;
 use crate::names::{ContainerId, ImageId};
 
 /// A container.
@@ -54,7 +55,7 @@ impl ModelState {
 }
 
 /// An engine's state. One port, which every container publishes while it runs on a network with a way
-/// out: only one can.
+/// out: only one can. Or a proxy, which sends its traffic to one of them; then nothing is published.
 ///
 /// Copies share what they have in common until it is changed: a crash matrix makes millions of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,6 +73,8 @@ pub struct DockerModel {
     pub unready: Vec<String>,
     /// The networks by name, and whether there is a way out of them.
     pub networks: Arc<BTreeMap<String, bool>>,
+    /// The proxy that has the service's traffic, if there is one.
+    pub proxy: Option<ModelProxy>,
     last_id: u8,
 }
 
@@ -223,8 +226,12 @@ impl DockerModel {
         container.networks.iter().any(|name| self.networks.get(name) == Some(&true))
     }
 
-    /// The container that serves: the one with the port.
+    /// The container that serves: the one with the port, or with the proxy's traffic.
     pub fn serving(&self) -> Option<&ModelContainer> {
+        if let Some(proxy) = &self.proxy {
+            let pointed = self.containers.get(&proxy.to);
+            return pointed.filter(|container| container.state == ModelState::Running);
+        }
         self.containers.values().find(|container| container.has_port)
     }
 
@@ -250,7 +257,8 @@ impl DockerModel {
         }
         // On it even if its port is refused, as seen on engine 20.10.
         Arc::make_mut(&mut container.networks).insert(network.to_owned());
-        if way_out && container.state == ModelState::Running && !container.has_port {
+        let publishes = way_out && container.state == ModelState::Running && !container.has_port;
+        if publishes && self.proxy.is_none() {
             self.refuse_busy(id)?;
             self.get(id)?.has_port = true;
         }
@@ -286,7 +294,7 @@ impl DockerModel {
             let message = "cannot join the namespace of a container that does not run";
             return Err(Error::new(ErrorKind::Conflict, "call engine", message));
         }
-        let has_port = self.has_way_out(&container);
+        let has_port = self.has_way_out(&container) && self.proxy.is_none();
         if has_port {
             self.refuse_busy(id)?;
         }
@@ -311,6 +319,9 @@ impl DockerModel {
 
     /// It does not run any more: with `--rm` it is gone.
     fn end(&mut self, id: &ContainerId) -> Result<()> {
+        if let Some(proxy) = &mut self.proxy {
+            proxy.lose(id.as_str());
+        }
         let container = self.get(id)?;
         container.state = ModelState::Exited;
         container.has_port = false;
@@ -324,6 +335,9 @@ impl DockerModel {
         let running = self.get(id)?.state == ModelState::Running;
         if running && !force {
             return Err(Error::new(ErrorKind::Conflict, "call engine", "it is running"));
+        }
+        if let Some(proxy) = &mut self.proxy {
+            proxy.lose(id.as_str());
         }
         Arc::make_mut(&mut self.containers).remove(id.as_str());
         Ok(DockerReply::Done)
@@ -381,6 +395,12 @@ pub enum DockerCall {
     Connect(String, ContainerId),
     /// `POST /networks/{name}/disconnect`.
     Disconnect(String, ContainerId),
+    /// Where does the proxy's traffic go?
+    Traffic,
+    /// The proxy's new requests to a container.
+    Point(ContainerId),
+    /// Waits for the requests that a container still has.
+    Drain(ContainerId),
 }
 
 /// The reply to a call.
@@ -397,6 +417,8 @@ pub enum DockerReply {
     Json(Option<Value>),
     /// The containers by id.
     Containers(Arc<BTreeMap<Arc<str>, ModelContainer>>),
+    /// The id of the container that has the proxy's traffic.
+    Traffic(Option<Arc<str>>),
 }
 
 impl Model for DockerModel {
@@ -410,6 +432,7 @@ impl Model for DockerModel {
                 | DockerCall::Inspect(_)
                 | DockerCall::InspectImage(_)
                 | DockerCall::InspectNetwork(_)
+                | DockerCall::Traffic
         )
     }
 
@@ -434,6 +457,12 @@ impl Model for DockerModel {
                 Arc::make_mut(&mut self.networks).insert(name.clone(), false);
             }
             DockerCall::RemoveNetwork(name) => return self.remove_network(name),
+            DockerCall::Traffic => {
+                let to = self.proxy.as_ref().map(|proxy| Arc::clone(&proxy.to));
+                return Ok(DockerReply::Traffic(to));
+            }
+            DockerCall::Point(id) => return self.point(id),
+            DockerCall::Drain(id) => return self.drain(id),
             DockerCall::Connect(network, id) => return self.connect(network, id),
             DockerCall::Disconnect(network, id) => return self.disconnect(network, id),
             DockerCall::Create(name, body) => return self.create(name, body),
@@ -475,6 +504,11 @@ impl Model for DockerModel {
         lines.sort();
         lines.extend(self.tags.iter().map(|(tag, id)| format!("{tag} {id}")));
         lines.extend(self.networks.keys().map(|name| format!("network {name}")));
+        lines.extend(self.proxy.as_ref().map(|proxy| {
+            let to = self.serving().map_or("nothing that runs", |container| &container.name);
+            let lost = if proxy.lost_requests { ", after requests were lost" } else { "" };
+            format!("traffic to {to}{lost}")
+        }));
         lines.join("\n")
     }
 }

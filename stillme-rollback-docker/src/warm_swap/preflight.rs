@@ -6,10 +6,12 @@ use stillme_rollback_core::{Error, ErrorKind, Printable, Result};
 use crate::action::Gate;
 use crate::detail::text;
 use crate::groundwork::Groundwork;
-use crate::names::LABEL_STRATEGY;
 use crate::recreate::{ApiVersion, Connect};
+use crate::side_by_side;
 
 use super::WarmSwap;
+
+const OPERATION: &str = "plan warm swap";
 
 /// From this version of the API on, an endpoint carries its own MAC address.
 const MAC_PER_ENDPOINT: ApiVersion = ApiVersion::new(1, 44);
@@ -21,17 +23,12 @@ pub(super) fn check(ground: &Groundwork, shared_writes: bool) -> Result<Gate> {
             "nothing was touched; `--strategy create-first` takes it back with a longer outage",
         ));
     }
-    let wanted = label(&ground.detail.container) == Some(WarmSwap::NAME);
-    if let Some(shared) = shared_write(&ground.settings_of)
-        && !shared_writes
-        && !wanted
-    {
-        return Err(refused("both versions would write to the same files for a while")
-            .with_context("shared", Printable(&shared).to_string())
-            .with_hint(format!(
-                "nothing was touched; use `--strategy create-first`, or `--allow-shared-writes` (or the label `{LABEL_STRATEGY}=warm-swap`) if the service can take it"
-            )));
-    }
+    side_by_side::refuse_shared_writes(
+        &ground.settings_of,
+        WarmSwap::NAME,
+        OPERATION,
+        shared_writes,
+    )?;
     Ok(Gate { healthcheck: ground.has_healthcheck, ports: ports(ground) })
 }
 
@@ -92,18 +89,6 @@ fn has_own_mac(container: &Value) -> bool {
     !text(container, "/Config/MacAddress").is_empty()
 }
 
-/// What the user asks for by a label.
-pub(super) fn label(container: &Value) -> Option<&str> {
-    container.pointer("/Config/Labels")?.get(LABEL_STRATEGY)?.as_str()
-}
-
-/// A mount that both could write to.
-pub(super) fn shared_write(container: &Value) -> Option<String> {
-    let mounts = container["Mounts"].as_array()?;
-    let shared = |mount: &&Value| mount["RW"] == true && mount["Type"] != "tmpfs";
-    mounts.iter().find(shared).map(|mount| text(mount, "/Destination").to_owned())
-}
-
 fn refused(why: &str) -> Error {
-    Error::new(ErrorKind::Rejected, "plan warm swap", why)
+    Error::new(ErrorKind::Rejected, OPERATION, why)
 }

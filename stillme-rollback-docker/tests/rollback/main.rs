@@ -1,4 +1,4 @@
-//! `create-first` on a real engine, from the plan to the end.
+//! The strategies on a real engine, from the plan to the end.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -8,8 +8,11 @@ mod overtaking;
 mod proxy;
 #[path = "../support/real.rs"]
 mod real;
+#[path = "../support/router.rs"]
+mod router;
 
 mod auto_remove;
+mod behind_proxy;
 mod ends;
 mod foreign;
 mod neighbours;

@@ -67,7 +67,7 @@ pub(crate) async fn testbed() -> Option<Testbed> {
 }
 
 /// Straight to the terminal: what a test prints is not shown when it passes.
-fn left_out(why: &str) {
+pub(crate) fn left_out(why: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let line = format!("LEFT OUT: {name}: {why}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
@@ -87,19 +87,28 @@ impl Testbed {
     /// Builds an image FROM scratch with the test service in it and these lines in its Dockerfile,
     /// `ENV VERSION` being the tag. Gives its reference and its id.
     pub(crate) async fn image(&self, tag: &str, lines: &[&str]) -> (ImageRef, ImageId) {
+        let version = format!("ENV VERSION={tag}");
+        let own = ["COPY service /service", &version, "ENTRYPOINT [\"/service\"]"];
+        self.image_of(tag, &[("service", service())], &[&own, lines].concat()).await
+    }
+
+    /// Builds an image FROM scratch with these programs beside its Dockerfile and these lines in it.
+    pub(crate) async fn image_of(
+        &self,
+        tag: &str,
+        programs: &[(&str, &[u8])],
+        lines: &[&str],
+    ) -> (ImageRef, ImageId) {
         let reference: ImageRef = format!("{}:{tag}", self.prefix).parse().unwrap();
         // The label first, so that what a build leaves that was cut off has it, too.
-        let dockerfile = format!(
-            "FROM scratch\nLABEL {LABEL}={}\nCOPY service /service\nENV VERSION={tag}\nENTRYPOINT [\"/service\"]\n{}\n",
-            self.prefix,
-            lines.join("\n")
-        );
+        let head = format!("FROM scratch\nLABEL {LABEL}={}", self.prefix);
+        let dockerfile = format!("{head}\n{}\n", lines.join("\n"));
         let build = Call::posting("build image", "/build")
             .query("t", reference.as_str())
             .query("q", "true")
             .query("rm", "true")
             .query("forcerm", "true")
-            .body("application/x-tar", context(&dockerfile))
+            .body("application/x-tar", context(&dockerfile, programs))
             .within(BUILD_LIMIT);
         let building = IMAGES.read().await;
         let answer = self.engine.client().call(&build).await.unwrap();
@@ -250,9 +259,11 @@ pub(crate) fn free_port() -> u16 {
         .unwrap()
 }
 
-/// A build's context: a Dockerfile and the service.
-fn context(dockerfile: &str) -> Vec<u8> {
-    archive(&[("Dockerfile", 0o644, dockerfile.as_bytes()), ("service", 0o755, service())])
+/// A build's context: a Dockerfile and programs.
+fn context(dockerfile: &str, programs: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut files = vec![("Dockerfile", 0o644, dockerfile.as_bytes())];
+    files.extend(programs.iter().map(|(name, content)| (*name, 0o755, *content)));
+    archive(&files)
 }
 
 /// A tar archive of these files: name, mode, content.

@@ -8,7 +8,9 @@ mod docker;
 
 use std::sync::Arc;
 
-use stillme_rollback_core::{CheckSpec, Error, ErrorKind, Executor, Result, Target, Verifier};
+use stillme_rollback_core::{
+    CheckSpec, Error, ErrorKind, Executor, Plan, Result, Target, Verifier,
+};
 
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
@@ -16,8 +18,8 @@ use crate::state_dir::StateDir;
 
 /// A platform that is connected to.
 pub(crate) trait Platform: Send + Sync {
-    /// Who does the steps of a strategy's plans.
-    fn executor(&self, strategy: &str) -> Result<Arc<dyn Executor>>;
+    /// Who does the steps of a plan.
+    fn executor(&self, plan: &Plan) -> Result<Arc<dyn Executor>>;
 
     /// Who judges by a check that only this platform can make. `None` for all other checks.
     fn verifier(&self, check: &CheckSpec) -> Result<Option<Box<dyn Verifier>>>;

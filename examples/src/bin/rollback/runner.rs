@@ -35,7 +35,7 @@ pub(crate) fn engine(
         Judge::Plan(url) => verifier(&plan.checks, platform, url)?,
         Judge::Nobody => All::new(),
     };
-    let executor = platform.executor(plan.strategy.as_str())?;
+    let executor = platform.executor(plan)?;
     let journal = watched(Arc::new(state.journal()))?;
     let lease = FileLease::on_this_machine(around.runtime_dir.as_deref());
     let lease = Arc::new(ByProject::new(lease));

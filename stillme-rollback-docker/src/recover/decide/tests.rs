@@ -26,6 +26,7 @@ fn seen(n: u8, called: &str, standing: Standing) -> Seen {
         grace: 10,
         run: None,
         from: Some(id(2)),
+        proxy: None,
         stands_in: false,
     }
 }
@@ -98,5 +99,37 @@ fn what_a_run_did_to_dependents_is_for_a_person() {
         let error = decide(&case, back).unwrap_err().to_string();
         assert!(error.contains("sidecar.rbn-1a2b3c4d"), "{error}");
         assert!(error.contains("nothing was touched") && error.contains("by hand"), "{error}");
+    }
+}
+
+/// Who stops the one that has the traffic makes an outage, and only the proxy knows which one has.
+#[test]
+fn behind_a_proxy_nothing_that_may_have_traffic_is_stopped() {
+    use Standing::{Created, Doubtful, Down, Up};
+    for new in [Created, Up, Doubtful, Down] {
+        let mut waiting = seen(1, WAITING, new);
+        waiting.proxy = Some("kamal:kamal-proxy/web:80".to_owned());
+        let in_place = seen(2, SERVICE, Up);
+        let case = left(&[waiting.clone()], Some(in_place.clone()), Some(in_place));
+        match decide(&case, false) {
+            Ok(decision) => assert_eq!((new, decision), (Created, Decision::TakeBack)),
+            Err(error) => {
+                assert_ne!(new, Created);
+                let text = error.to_string();
+                assert!(
+                    text.contains("kamal-proxy/web") && text.contains("nothing was touched"),
+                    "{text}"
+                );
+            }
+        }
+        // A verdict had passed: the traffic is where it shall be.
+        let case = left(&[waiting], None, Some(seen(2, ASIDE, Up)));
+        assert_eq!(
+            decide(&case, false).ok(),
+            (new == Up)
+                .then_some(Decision::Finish)
+                .or((new == Created).then_some(Decision::TakeBack))
+        );
+        assert_eq!(decide(&case, true).is_ok(), new == Created, "{new:?}");
     }
 }

@@ -1,7 +1,10 @@
 //! `rollback docker` on the command line.
 
+use std::time::Duration;
+
 use clap::Args;
 
+use super::values::duration;
 use super::{Dependents, Rollback, Strategy};
 
 /// `rollback docker`.
@@ -10,7 +13,8 @@ use super::{Dependents, Rollback, Strategy};
   rollback docker web --to v1 --plan
   rollback docker web --to previous --health-url http://localhost:8080/healthz
   rollback docker web --to previous --with-config
-  rollback docker web --to sha256:… --yes --output json")]
+  rollback docker web --to sha256:… --yes --output json
+  rollback docker web --to v1 --strategy behind-proxy --proxy kamal:kamal-proxy/web:8080")]
 pub(crate) struct Docker {
     /// The container's name
     pub(crate) name: String,
@@ -29,12 +33,29 @@ pub(crate) struct Docker {
     #[arg(long, value_enum, default_value = "create-first", value_name = "HOW")]
     pub(crate) strategy: Strategy,
 
+    /// The proxy that has the service's traffic, for `--strategy behind-proxy`. PORT is the one on which the
+    /// containers take it
+    #[arg(
+        long,
+        value_name = "kamal:CONTAINER/SERVICE:PORT",
+        required_if_eq("strategy", "behind-proxy")
+    )]
+    pub(crate) proxy: Option<String>,
+
+    /// With --proxy: how long requests under way may take before what serves them is stopped
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, requires = "proxy")]
+    pub(crate) drain: Duration,
+
+    /// With --proxy: also a container that others reach by a network alias, past the proxy
+    #[arg(long, requires = "proxy")]
+    pub(crate) allow_shared_aliases: bool,
+
     /// Also a container that was started with `--rm`: the way back is a copy of it, for its stop
     /// deletes it
     #[arg(long)]
     pub(crate) allow_auto_remove: bool,
 
-    /// Warm swap also where both versions can write to the same files
+    /// Warm swap, and behind a proxy: also where both versions can write to the same files
     #[arg(long)]
     pub(crate) allow_shared_writes: bool,
 

@@ -54,6 +54,9 @@ pub(crate) enum Strategy {
     CreateFirst,
     /// Start the new container beside the old one, then change their places: about 0.3 s of outage
     WarmSwap,
+    /// Start the new container beside the old one, then let the proxy of --proxy send it the traffic: no
+    /// outage
+    BehindProxy,
     /// Warm swap where nothing that can be seen speaks against it
     Auto,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stillme_rollback_core::{CheckSpec, Executor, Result, Target, Verifier};
+use stillme_rollback_core::{CheckSpec, Executor, Plan, Result, Target, Verifier};
 use stillme_rollback_docker::compose::{ComposeExecutor, checks, parts};
 
 use super::{Docker, Platform};
@@ -42,7 +42,7 @@ impl Compose {
 }
 
 impl Platform for Compose {
-    fn executor(&self, _strategy: &str) -> Result<Arc<dyn Executor>> {
+    fn executor(&self, _plan: &Plan) -> Result<Arc<dyn Executor>> {
         // What it does not know it refuses, step by step.
         Ok(Arc::new(self.services()?))
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use stillme_rollback_core::{
-    CheckSpec, Error, ErrorKind, Executor, HashKey, Release, Result, Target, Verifier,
+    CheckSpec, Error, ErrorKind, Executor, HashKey, Plan, Release, Result, Target, Verifier,
 };
 use stillme_rollback_docker::emergency::{EmergencyExecutor, is_emergency};
 use stillme_rollback_docker::{
-    ContainerName, DockerEnv, DockerExecutor, HttpEngine, Recover, RecoverExecutor, checks,
+    BehindProxy, ContainerName, DockerEnv, DockerExecutor, HttpEngine, KamalProxy, Recover,
+    RecoverExecutor, TrafficSwitch, checks,
 };
 
 use super::Platform;
@@ -53,6 +54,11 @@ impl Docker {
         EmergencyExecutor::new(Arc::new(self.engine.clone()))
     }
 
+    /// What moves the traffic of a proxy of this name, as plans spell it.
+    pub(crate) fn traffic_switch(&self, proxy: &str) -> Result<Arc<dyn TrafficSwitch>> {
+        Ok(Arc::new(KamalProxy::named(Arc::new(self.engine.clone()), proxy)?))
+    }
+
     /// The executor that puts in order what a run left.
     pub(crate) fn leftovers(&self) -> RecoverExecutor {
         RecoverExecutor::new(Arc::new(self.engine.clone()))
@@ -75,13 +81,19 @@ pub(super) fn check_same(target: &Target, here: &Target) -> Result<()> {
 }
 
 impl Platform for Docker {
-    fn executor(&self, strategy: &str) -> Result<Arc<dyn Executor>> {
-        Ok(match strategy {
-            Recover::NAME => Arc::new(self.leftovers()),
-            word if is_emergency(word) => Arc::new(self.emergency()),
-            // What it does not know it refuses, step by step.
-            _ => Arc::new(self.containers(self.state.hash_key()?, Vec::new())),
-        })
+    fn executor(&self, plan: &Plan) -> Result<Arc<dyn Executor>> {
+        if plan.strategy == Recover::NAME {
+            return Ok(Arc::new(self.leftovers()));
+        }
+        if is_emergency(&plan.strategy) {
+            return Ok(Arc::new(self.emergency()));
+        }
+        // What it does not know it refuses, step by step.
+        let executor = self.containers(self.state.hash_key()?, Vec::new());
+        Ok(Arc::new(match BehindProxy::switch_of(plan) {
+            Some(proxy) => executor.with_traffic_switch(self.traffic_switch(&proxy)?),
+            None => executor,
+        }))
     }
 
     fn verifier(&self, check: &CheckSpec) -> Result<Option<Box<dyn Verifier>>> {
