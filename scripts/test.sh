@@ -251,8 +251,9 @@ check_documentation() {
 
 run_doctests() { limited cargo test --locked --workspace --all-features --doc; }
 
+# All of them, also when one fails: what fails first is not always what explains it.
 run_tests() {
-    limited cargo test --locked --workspace --all-features --lib --bins --tests --examples
+    limited cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples
 }
 
 # In a run of the same packages and features as `run_tests`, so that nothing is compiled again.
@@ -261,7 +262,7 @@ run_tests_on() {
     for name in "${ENGINE_TESTS[@]}"; do
         tests+=(--test "$name")
     done
-    DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features "${tests[@]}"
+    DOCKER_HOST=$1 limited cargo test --locked --workspace --all-features --no-fail-fast "${tests[@]}"
 }
 
 # What tests leave adds up until it fails others: an engine has addresses for some thirty networks.
@@ -302,6 +303,9 @@ test_current_engine() {
 }
 
 # --- all of it -----------------------------------------------------------------------------------
+
+# Most of their time tests wait for an engine or a container, so twice as many as there are cores.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 
 set_up_rust
 set_up_shellcheck
