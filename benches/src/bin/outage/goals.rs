@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::stage::Case;
-use super::tally::Figures;
+use super::tally::{Figures, Tally};
 use super::ways::Way;
 
 /// A median outage may be at most so much of another one.
@@ -44,6 +44,14 @@ const fn yes_or_no(holds: bool) -> &'static str {
     if holds { "yes" } else { "NO" }
 }
 
+const fn failed(tally: &Tally) -> usize {
+    tally.failed
+}
+
+const fn failed_or_slow(tally: &Tally) -> usize {
+    tally.failed + tally.slow
+}
+
 impl fmt::Display for Goals<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| goal | measured | holds |")?;
@@ -55,14 +63,16 @@ impl fmt::Display for Goals<'_> {
             let holds = yes_or_no(measured <= limit);
             writeln!(f, "| {case}: {way} ≤ {limit} × {of} | {measured:.2} | {holds} |")?;
         }
-        if let Some(tallies) = self.figures.0.get(&(Case::Broken, Way::WarmSwap)) {
-            let failed: usize = tallies.iter().map(|tally| tally.failed).sum();
-            let (way, case) = (Way::WarmSwap, Case::Broken);
-            writeln!(
-                f,
-                "| {case}: {way} fails 0 requests | {failed} | {} |",
-                yes_or_no(failed == 0)
-            )?;
+        for (case, way, bad) in [
+            (Case::Broken, Way::WarmSwap, failed as fn(&Tally) -> usize),
+            (Case::Quick, Way::BehindProxy, failed_or_slow),
+            (Case::Slow, Way::BehindProxy, failed_or_slow),
+            (Case::Broken, Way::BehindProxy, failed_or_slow),
+        ] {
+            let Some(tallies) = self.figures.0.get(&(case, way)) else { continue };
+            let count: usize = tallies.iter().map(bad).sum();
+            let holds = yes_or_no(count == 0);
+            writeln!(f, "| {case}: {way} costs no request | {count} | {holds} |")?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 
 mod compose;
 mod goals;
+mod kamal;
 mod plot;
 mod prober;
 mod stage;
@@ -25,13 +26,13 @@ use stillme_rollback_benches::Result;
 use self::goals::Goals;
 use self::stage::{Case, Stage};
 use self::tally::{Figures, Tally};
-use self::ways::{Composes, Way};
+use self::ways::{Tools, Way};
 
 /// Rounds unless `--rounds` says otherwise.
 const ROUNDS: usize = 10;
 
 /// Rounds of what no goal compares.
-const ROUNDS_WITHOUT_GOAL: usize = 4;
+const ROUNDS_WITHOUT_GOAL: usize = 3;
 
 struct Options {
     rounds: usize,
@@ -84,17 +85,18 @@ async fn run() -> Result<()> {
 }
 
 async fn rounds(stage: &Stage, rounds: usize) -> Result<Vec<(Case, Way, Tally)>> {
-    let composes = Composes::find().await?;
+    let tools = Tools::find(stage).await?;
     let mut taken = Vec::new();
     for round in 1..=rounds {
         for case in Case::ALL {
             for way in Way::ALL {
                 let has_a_goal = way.has_a_goal() && case.has_a_goal();
-                if round > rounds.min(ROUNDS_WITHOUT_GOAL) && !has_a_goal {
+                let is_enough = round > ROUNDS_WITHOUT_GOAL && !has_a_goal;
+                if is_enough || !way.goes(case) {
                     continue;
                 }
                 eprintln!("round {round} of {rounds}: {case}, {way}");
-                taken.push((case, way, ways::take(stage, &composes, case, way).await?));
+                taken.push((case, way, ways::take(stage, &tools, case, way).await?));
             }
         }
     }

@@ -15,6 +15,7 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::compose::Compose;
+use super::kamal::Kamal;
 use super::prober::version;
 
 pub(crate) const LABEL: &str = "dev.stillme.testbed.outage";
@@ -166,6 +167,13 @@ impl Stage {
         self.until_it_serves().await
     }
 
+    /// The same behind a proxy.
+    pub(crate) async fn serve_behind(&self, kamal: &Kamal, case: Case) -> Result<()> {
+        self.remove_containers().await?;
+        kamal.serve(self, case.from()).await?;
+        self.until_it_serves().await
+    }
+
     async fn until_it_serves(&self) -> Result<()> {
         let serving = async {
             while version(self.port).await.ok().flatten().is_none() {
@@ -195,6 +203,7 @@ impl Stage {
         for id in ids {
             let _ = docker(&["image", "rm", "--force", &id]).await;
         }
+        let _ = docker(&["network", "prune", "--force", "--filter", &filter]).await;
     }
 }
 

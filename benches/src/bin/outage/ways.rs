@@ -14,10 +14,13 @@ use stillme_rollback_core::{
     Check, CheckSpec, HashKey, Outcome, Request, Run, Secret, Strategy, Verdict, Verifier,
 };
 use stillme_rollback_docker::engine::{NewContainer, NewNetwork};
-use stillme_rollback_docker::{ContainerId, ContainerName, CreateFirst, DockerExecutor, WarmSwap};
+use stillme_rollback_docker::{
+    BehindProxy, ContainerId, ContainerName, CreateFirst, DockerExecutor, WarmSwap,
+};
 use tokio::time::sleep;
 
 use super::compose::Compose;
+use super::kamal::Kamal;
 use super::prober::{LongRequest, Prober, version};
 use super::stage::{Case, LABEL, OLD, Stage, docker};
 use super::tally::Tally;
@@ -39,10 +42,12 @@ pub(crate) enum Way {
     RawWarmSwap,
     /// This library.
     WarmSwap,
+    /// This library, behind a kamal-proxy.
+    BehindProxy,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Guide,
         Self::ComposeFirst,
         Self::ComposeCurrent,
@@ -50,10 +55,17 @@ impl Way {
         Self::CreateFirst,
         Self::RawWarmSwap,
         Self::WarmSwap,
+        Self::BehindProxy,
     ];
 
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::CreateFirst | Self::WarmSwap)
+        matches!(self, Self::CreateFirst | Self::WarmSwap | Self::BehindProxy)
+    }
+
+    /// Whether it is taken in a case. The proxy passes a request on once it is told whole, so the old one
+    /// would have none under way.
+    pub(crate) fn goes(self, case: Case) -> bool {
+        !(self == Self::BehindProxy && case == Case::Draining)
     }
 
     /// Whether it is compared with another one by a goal: then it needs rounds enough.
@@ -72,58 +84,63 @@ impl fmt::Display for Way {
             Self::CreateFirst => "create-first",
             Self::RawWarmSwap => "bare warm swap",
             Self::WarmSwap => "warm-swap",
+            Self::BehindProxy => "behind-proxy (kamal-proxy)",
         })
     }
 }
 
-/// The compose commands.
-pub(crate) struct Composes {
+/// What some ways need: the compose commands, and a proxy.
+pub(crate) struct Tools {
     first: Compose,
     current: Compose,
+    kamal: Kamal,
 }
 
-impl Composes {
-    pub(crate) async fn find() -> Result<Self> {
-        Ok(Self { first: Compose::find("v1").await?, current: Compose::find("v5").await? })
-    }
-
-    const fn of(&self, way: Way) -> Option<&Compose> {
-        match way {
-            Way::ComposeFirst => Some(&self.first),
-            Way::ComposeCurrent => Some(&self.current),
-            _ => None,
-        }
+impl Tools {
+    pub(crate) async fn find(stage: &Stage) -> Result<Self> {
+        Ok(Self {
+            first: Compose::find("v1").await?,
+            current: Compose::find("v5").await?,
+            kamal: Kamal::set_up(stage).await?,
+        })
     }
 }
 
 /// Goes one way in one case, under the prober.
-pub(crate) async fn take(
-    stage: &Stage,
-    composes: &Composes,
-    case: Case,
-    way: Way,
-) -> Result<Tally> {
-    match composes.of(way) {
-        Some(compose) => {
-            stage.serve_by(compose, case).await?;
-            let going = compose.up(stage, case.to(), &["--force-recreate"]);
-            measure(stage, case, way, async { wait_if_broken(case, going.await).await }).await
+pub(crate) async fn take(stage: &Stage, tools: &Tools, case: Case, way: Way) -> Result<Tally> {
+    match way {
+        Way::ComposeFirst => by_compose(stage, &tools.first, case, way).await,
+        Way::ComposeCurrent => by_compose(stage, &tools.current, case, way).await,
+        Way::BehindProxy => {
+            stage.serve_behind(&tools.kamal, case).await?;
+            let executor =
+                executor(stage).with_traffic_switch(Arc::new(tools.kamal.switch(stage)?));
+            let strategy = BehindProxy::new(key());
+            measure(stage, case, way, ours(stage, case, &strategy, executor)).await
         }
-        None => {
+        _ => {
             let old = stage.serve(case).await?;
             measure(stage, case, way, go(stage, case, way, &old)).await
         }
     }
 }
 
+async fn by_compose(stage: &Stage, compose: &Compose, case: Case, way: Way) -> Result<Tally> {
+    stage.serve_by(compose, case).await?;
+    let going = compose.up(stage, case.to(), &["--force-recreate"]);
+    measure(stage, case, way, async { wait_if_broken(case, going.await).await }).await
+}
+
 async fn go(stage: &Stage, case: Case, way: Way, old: &ContainerId) -> Result<()> {
     match way {
         Way::Guide => guide(stage, case).await,
         Way::RawCreateFirst => raw_create_first(stage, case, old).await,
-        Way::CreateFirst => ours(stage, case, &CreateFirst::new(key())).await,
+        Way::CreateFirst => ours(stage, case, &CreateFirst::new(key()), executor(stage)).await,
         Way::RawWarmSwap => raw_warm_swap(stage, case, old).await,
-        Way::WarmSwap => ours(stage, case, &WarmSwap::new(key())).await,
-        Way::ComposeFirst | Way::ComposeCurrent => Err("this is Compose's way".into()),
+        Way::WarmSwap => ours(stage, case, &WarmSwap::new(key()), executor(stage)).await,
+        Way::ComposeFirst | Way::ComposeCurrent | Way::BehindProxy => {
+            Err("it needs more than an engine".into())
+        }
     }
 }
 
@@ -232,8 +249,17 @@ fn key() -> HashKey {
     HashKey::from_bytes([7; 32])
 }
 
-async fn ours(stage: &Stage, case: Case, strategy: &dyn Strategy) -> Result<()> {
-    let executor = Arc::new(DockerExecutor::new(Arc::clone(&stage.engine), key()));
+fn executor(stage: &Stage) -> DockerExecutor {
+    DockerExecutor::new(Arc::clone(&stage.engine), key())
+}
+
+async fn ours(
+    stage: &Stage,
+    case: Case,
+    strategy: &dyn Strategy,
+    executor: DockerExecutor,
+) -> Result<()> {
+    let executor = Arc::new(executor);
     let target = executor.target(&stage.service()?).await?;
     let to = stage.image(case.to()).parse()?;
     let (observation, goal) = executor.observe_for(&target, &to).await?;
