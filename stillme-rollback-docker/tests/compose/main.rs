@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fake;
+mod foreign;
 mod generation;
 mod project;
 mod refusals;
@@ -17,5 +18,7 @@ mod world;
 
 #[path = "../support/compose_commands.rs"]
 mod compose_commands;
+#[path = "../support/overtaking.rs"]
+mod overtaking;
 #[path = "../support/real.rs"]
 mod real;

@@ -148,7 +148,11 @@ impl Stage {
     }
 
     pub(crate) fn executor(&self) -> ComposeExecutor {
-        let engine: Arc<dyn Engine> = Arc::new(self.bed.engine.clone());
+        self.executor_on(Arc::new(self.bed.engine.clone()))
+    }
+
+    /// An executor on another way to the engine.
+    pub(crate) fn executor_on(&self, engine: Arc<dyn Engine>) -> ComposeExecutor {
         ComposeExecutor::new(engine, HashKey::from_bytes([9; 32]), self.state())
             .with_env(self.generation.env())
             .with_records(self.records.clone())

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stillme_rollback_core::{EndState, Strategy};
-use stillme_rollback_docker::{CreateFirst, Engine as _, WarmSwap};
+use stillme_rollback_docker::engine::ContainerFilter;
+use stillme_rollback_docker::names::LABEL_RUN;
+use stillme_rollback_docker::{ContainerName, CreateFirst, Engine as _, WarmSwap};
 
 use crate::overtaking::Overtaking;
 use crate::real::testbed;
@@ -72,6 +74,12 @@ async fn is_overtaken(strategy: fn() -> Box<dyn Strategy>, at: usize) -> bool {
     assert_eq!(report.state, Some(EndState::Superseded), "before write {at}: {report}");
     let id = theirs["Id"].as_str().unwrap().parse().unwrap();
     assert_eq!(stage.bed.inspect(&id).await, theirs, "before write {at}: byte for byte");
+    // A container of ours that is left needs its network; a network alone is left over.
+    let network = ContainerName::warm_network(&report.run);
+    let ours = ContainerFilter::all().label(LABEL_RUN, &report.run.to_string());
+    let has_ours = !stage.bed.engine.list_containers(&ours).await.unwrap().is_empty();
+    let left = stage.bed.engine.inspect_network(&network).await.unwrap().is_some();
+    assert!(has_ours || !left, "before write {at}: the private network is left: {report}");
     true
 }
 

@@ -12,6 +12,8 @@ use stillme_rollback_docker::names::LABEL_RUN;
 use super::{IMAGES, LABEL};
 
 const CONTAINERS: &str = "/containers/json";
+const NETWORKS: &str = "/networks";
+const VOLUMES: &str = "/volumes";
 
 /// What a test, or all of them, made of one kind: containers, images, networks or volumes.
 async fn list(engine: &HttpEngine, path: &'static str, label: &str) -> Vec<Value> {
@@ -43,12 +45,15 @@ pub(crate) async fn remove_all_of(engine: &HttpEngine, test: &str) {
         let _ = engine.client().call(&call.query("force", "true")).await;
     }
     drop(removing);
-    let of_runs = runs.into_iter().map(|run| format!("{}={run}", LABEL_RUN));
+    // One by one: an engine refuses a prune while another one is at work.
+    let of_runs = runs.into_iter().map(|run| format!("{LABEL_RUN}={run}"));
     for label in of_runs.chain([label]) {
-        for what in ["networks", "volumes"] {
-            let filters = json!({"label": [label]}).to_string();
-            let call = Call::posting("prune", format!("/{what}/prune"));
-            let _ = engine.client().call(&call.query("filters", filters)).await;
+        for (path, key) in [(NETWORKS, "Id"), (VOLUMES, "Name")] {
+            for one in list(engine, path, &label).await {
+                let id = one[key].as_str().unwrap_or_default();
+                let call = Call::deleting("remove", format!("{path}/{id}"));
+                let _ = engine.client().call(&call).await;
+            }
         }
     }
 }
@@ -57,7 +62,7 @@ pub(crate) async fn remove_all_of(engine: &HttpEngine, test: &str) {
 /// what killed tests leave would sooner or later fail all others.
 pub(crate) async fn remove_what_dead_tests_left(engine: &HttpEngine) {
     let mut tests = BTreeSet::new();
-    for path in [CONTAINERS, "/images/json", "/networks", "/volumes"] {
+    for path in [CONTAINERS, "/images/json", NETWORKS, VOLUMES] {
         for thing in list(engine, path, LABEL).await {
             tests.extend(thing["Labels"][LABEL].as_str().map(str::to_owned));
         }
