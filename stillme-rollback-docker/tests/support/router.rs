@@ -207,6 +207,47 @@ async fn ask(port: u16) -> io::Result<String> {
     Ok(answer)
 }
 
+/// A request that is told slowly, so that whoever has it waits for the rest.
+pub(crate) struct UnderWay {
+    finish: Arc<tokio::sync::Notify>,
+    telling: JoinSet<io::Result<String>>,
+}
+
+impl UnderWay {
+    /// At whom traffic goes to now.
+    pub(crate) async fn begin(port: u16) -> Self {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        // Connections are taken in their order: with a later one answered, this one has its way.
+        ask(port).await.unwrap();
+        let finish = Arc::new(tokio::sync::Notify::new());
+        let mut telling = JoinSet::new();
+        telling.spawn(tell(stream, Arc::clone(&finish)));
+        Self { finish, telling }
+    }
+
+    /// Tells the rest, and whether it is answered well.
+    pub(crate) async fn is_answered(&mut self) -> bool {
+        self.finish.notify_one();
+        let told = timeout(LIMIT, self.telling.join_next()).await.unwrap().unwrap().unwrap();
+        told.is_ok_and(|answer| read(&answer).is_ok())
+    }
+}
+
+async fn tell(mut stream: TcpStream, finish: Arc<tokio::sync::Notify>) -> io::Result<String> {
+    loop {
+        tokio::select! {
+            () = finish.notified() => break,
+            // A server gives up a client that is silent.
+            () = sleep(Duration::from_millis(500)) => stream.write_all(b"More: 1\r\n").await?,
+        }
+    }
+    stream.write_all(b"Host: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.take(65_536).read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
 fn read(answer: &str) -> Answer {
     let body = answer
         .strip_prefix("HTTP/1.1 200 ")
