@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use stillme_rollback_core::{Error, ErrorKind, Note, Printable, Result};
 
 use crate::detail::text;
-use crate::recreate::Recreated;
+use crate::recreate::{Recreated, is_unset};
 
 /// Settings that take something away. Without them a container may do more; any other setting that is
 /// gone gives less.
@@ -206,17 +206,6 @@ fn has(list: &Value, one: &Value) -> bool {
 
 fn length(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
-}
-
-fn is_unset(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(flag) => !flag,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(entries) => entries.is_empty(),
-    }
 }
 
 /// A warning if the new version is root in its container and the one that runs is not: the image says

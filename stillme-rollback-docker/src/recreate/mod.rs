@@ -66,6 +66,7 @@ use stillme_rollback_core::{Note, Result, Secret};
 pub use self::api::ApiVersion;
 pub use self::differences::{Change, Shown, differences};
 pub(crate) use self::labels::add as add_labels;
+pub(crate) use self::raw::is_unset;
 pub(crate) use self::settings::RESTART_POLICY;
 pub use self::settings::{changes, settings};
 pub use self::source::{EngineFacts, Replacement, Source};

@@ -28,7 +28,7 @@ pub(super) fn text<'a>(parent: &'a Object, key: &str) -> &'a str {
 }
 
 /// Whether an engine reads the value as "not set".
-pub(super) fn is_unset(value: &Value) -> bool {
+pub(crate) fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(flag) => !flag,

@@ -10,7 +10,8 @@ use stillme_rollback_core::{
     Check, Error, ErrorKind, ExecOutput, ImageRef, Outcome, Result, Run, Secret, Verdict, Verifier,
 };
 
-use super::model::{DockerCall, DockerModel, DockerReply, ModelContainer, ModelState};
+use super::call::{DockerCall, DockerReply};
+use super::model::{DockerModel, ModelContainer, ModelState};
 use crate::engine::{
     Changed, ContainerFilter, ContainerSummary, Created, Engine, EngineInfo, EventWindow,
     ImageSummary, NewContainer, NewNetwork, PathChange,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use stillme_rollback_core::testing::Model;
 use stillme_rollback_core::{Error, ErrorKind, Result};
 
+use super::call::{DockerCall, DockerReply};
 use super::settings::Settings;
 use super::traffic::ModelProxy;
 use crate::names::{ContainerId, ImageId};
@@ -359,68 +360,6 @@ fn networks_at_create(config: &Value, host: &Value) -> BTreeSet<String> {
     BTreeSet::from([mode.to_owned()])
 }
 
-/// A call, as data.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DockerCall {
-    /// `GET /containers/json`.
-    List,
-    /// `GET /containers/{id or name}/json`.
-    Inspect(String),
-    /// `GET /images/{id or reference}/json`.
-    InspectImage(String),
-    /// `POST /containers/create`.
-    Create(String, Value),
-    /// `POST /containers/{id}/start`.
-    Start(ContainerId),
-    /// `POST /containers/{id}/stop`.
-    Stop(ContainerId),
-    /// `POST /containers/{id}/rename`.
-    Rename(ContainerId, String),
-    /// `POST /containers/{id}/update`.
-    Restart(ContainerId, Value),
-    /// `DELETE /containers/{id}`.
-    Remove(ContainerId, bool),
-    /// `POST /images/{id}/tag`.
-    Tag(ImageId, String),
-    /// `DELETE /images/{tag}`.
-    Untag(String),
-    /// `GET /networks/{name}`.
-    InspectNetwork(String),
-    /// `POST /networks/create`, of one without a way out.
-    CreateNetwork(String),
-    /// `DELETE /networks/{name}`.
-    RemoveNetwork(String),
-    /// `POST /networks/{name}/connect`.
-    Connect(String, ContainerId),
-    /// `POST /networks/{name}/disconnect`.
-    Disconnect(String, ContainerId),
-    /// Where does the proxy's traffic go?
-    Traffic,
-    /// The proxy's new requests to a container.
-    Point(ContainerId),
-    /// Waits for the requests that a container still has.
-    Drain(ContainerId),
-}
-
-/// The reply to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DockerReply {
-    /// It is done.
-    Done,
-    /// It was so already.
-    Already,
-    /// It is done: the container has this id.
-    Created(Arc<str>),
-    /// The answer, or nothing of that name.
-    Json(Option<Value>),
-    /// The containers by id.
-    Containers(Arc<BTreeMap<Arc<str>, ModelContainer>>),
-    /// The id of the container that has the proxy's traffic.
-    Traffic(Option<Arc<str>>),
-}
-
 impl Model for DockerModel {
     type Call = DockerCall;
     type Reply = DockerReply;
@@ -510,33 +449,5 @@ impl Model for DockerModel {
             format!("traffic to {to}{lost}")
         }));
         lines.join("\n")
-    }
-}
-
-impl DockerModel {
-    fn inspect(&self, which: &str) -> Option<Value> {
-        let (id, container) =
-            self.containers.iter().find(|(id, c)| &***id == which || c.name == which)?;
-        let networks: BTreeMap<_, _> =
-            container.networks.iter().map(|name| (name.as_str(), json!({}))).collect();
-        let running = container.state == ModelState::Running;
-        let binding = json!([{"HostIp": "127.0.0.1", "HostPort": "80"}]);
-        let ports = if container.has_port { json!({"80/tcp": binding}) } else { json!({}) };
-        Some(json!({
-            "Id": &**id,
-            "Name": format!("/{}", container.name),
-            "Image": &*container.image,
-            "Config": &*container.config,
-            "HostConfig": &*container.host,
-            "State": {"Status": container.state.as_str(), "Running": running, "ExitCode": 0},
-            "Mounts": [],
-            "NetworkSettings": {"Networks": networks, "Ports": ports},
-        }))
-    }
-
-    fn inspect_image(&self, which: &str) -> Option<Value> {
-        let by_tag = self.tags.get(which);
-        let id = by_tag.or_else(|| self.tags.values().find(|id| ***id == *which))?;
-        Some(json!({"Id": &**id, "Os": "linux", "Architecture": "amd64", "Config": {}}))
     }
 }

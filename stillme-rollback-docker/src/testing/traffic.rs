@@ -9,7 +9,8 @@ use serde_json::json;
 use stillme_rollback_core::testing::Simulated;
 use stillme_rollback_core::{Error, ErrorKind, Result};
 
-use super::model::{DockerCall, DockerModel, DockerReply, ModelState};
+use super::call::{DockerCall, DockerReply};
+use super::model::{DockerModel, ModelState};
 use crate::names::ContainerId;
 use crate::traffic::{PointLimits, Traffic, TrafficSwitch, Upstream};
 
