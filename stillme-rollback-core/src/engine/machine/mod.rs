@@ -76,6 +76,8 @@ pub struct Machine {
     doubt_since: Duration,
     /// Whether the settle window has passed since.
     settled: bool,
+    /// When the last look began. What came about while it took its time, it need not show.
+    look_began: Duration,
     /// Why the run turned back, for its end's text.
     reason: String,
     /// What the last observation said of somebody else.
@@ -114,6 +116,7 @@ impl Machine {
             point: Point::Start,
             doubt_since: Duration::ZERO,
             settled: false,
+            look_began: Duration::ZERO,
             reason: String::new(),
             foreign: None,
             step_began: None,
@@ -149,6 +152,7 @@ impl Machine {
         self.foreign.hash(hasher);
         elapsed.hash(hasher);
         self.doubt_since.hash(hasher);
+        self.look_began.hash(hasher);
         self.step_began.hash(hasher);
     }
 
@@ -159,6 +163,14 @@ impl Machine {
     /// The next command. An input that does not belong to the last command is a defect of the loop:
     /// the run then pauses rather than guess.
     pub fn next(&mut self, input: Input, now: &Now) -> Command {
+        let command = self.step(input, now);
+        if matches!(command, Command::Observe) {
+            self.look_began = now.elapsed;
+        }
+        command
+    }
+
+    fn step(&mut self, input: Input, now: &Now) -> Command {
         let point = std::mem::replace(&mut self.point, Point::Over);
         match (point, input) {
             (Point::Start, Input::Start) => self.start(now),
@@ -291,13 +303,14 @@ impl Machine {
         }
     }
 
-    /// How long late effects must still be waited for; `None` when there is no doubt (any more).
+    /// How long late effects must still be waited for; `None` when there is no doubt (any more): the last
+    /// look began after the window.
     fn unsettled(&self, now: &Now) -> Option<Duration> {
         if !self.progress.in_doubt || self.settled {
             return None;
         }
         let until = self.doubt_since + self.options.settle;
-        Some(until.saturating_sub(now.elapsed)).filter(|left| !left.is_zero())
+        (self.look_began < until).then(|| until.saturating_sub(now.elapsed))
     }
 
     fn observe(&mut self, point: Point) -> Command {
