@@ -24,6 +24,8 @@ mod lease;
 mod leftovers;
 mod lint;
 mod lock;
+#[cfg(feature = "testing")]
+pub(crate) mod model;
 mod names;
 mod overlay;
 mod process;

@@ -58,8 +58,11 @@ fn unable(installed: &[Compose]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::compose::command::PATIENCE;
+    use crate::compose::process::System;
     use crate::compose::version::{ComposeVersion, Flavour};
 
     fn compose(flavour: Flavour, version: &str) -> Compose {
@@ -68,6 +71,7 @@ mod tests {
             version: ComposeVersion::new(version).unwrap(),
             env: Vec::new(),
             patience: PATIENCE,
+            launch: Arc::new(System),
         }
     }
 

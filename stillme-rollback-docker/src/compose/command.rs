@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use stillme_rollback_core::{Disposition, Error, ErrorKind, Printable, Result, Se
 
 use super::definition::Definition;
 use super::names::{ServiceName, Services};
-use super::process::{Ended, Process};
+use super::process::{Ended, Launch, Process, System};
 use super::version::{ComposeVersion, Flavour};
 use super::yaml;
 use crate::engine::EngineInfo;
@@ -36,6 +37,7 @@ pub struct Compose {
     pub(super) version: ComposeVersion,
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) patience: Duration,
+    pub(super) launch: Arc<dyn Launch>,
 }
 
 impl fmt::Debug for Compose {
@@ -78,12 +80,22 @@ impl Compose {
         env: &[(OsString, OsString)],
         patience: Duration,
     ) -> Result<Vec<Self>> {
+        Self::installed(env, patience, &(Arc::new(System) as Arc<dyn Launch>)).await
+    }
+
+    /// The same, of the commands that `launch` knows.
+    pub(super) async fn installed(
+        env: &[(OsString, OsString)],
+        patience: Duration,
+        launch: &Arc<dyn Launch>,
+    ) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         let mut tried = Vec::new();
         for flavour in [Flavour::Plugin, Flavour::StandAlone] {
-            match ask_version(flavour, env, patience).await {
+            match ask_version(flavour, env, patience, launch.as_ref()).await {
                 Ok(version) => {
-                    found.push(Self { flavour, version, env: env.to_vec(), patience });
+                    let (env, launch) = (env.to_vec(), Arc::clone(launch));
+                    found.push(Self { flavour, version, env, patience, launch });
                 }
                 Err(error) => tried.push(error),
             }
@@ -191,14 +203,16 @@ impl Compose {
         held: File,
     ) -> Result<()> {
         let doing = "bring services up";
-        let ended = self.upping(definition, over, replicas)?.run(doing, limit, Some(held)).await?;
+        let process = self.upping(definition, over, replicas)?;
+        let ended = self.launch.run(&process, doing, limit, Some(held)).await?;
         if ended.status.success() {
             return Ok(());
         }
+        let said = said_by_engine(ended.err.expose());
         let error = Error::new(ErrorKind::Rejected, doing, "the compose command failed")
-            .with_disposition(Disposition::Permanent)
+            .with_disposition(after_failure(said.is_some(), replicas.values().sum()))
             .with_context("command", self.to_string());
-        match said_by_engine(ended.err.expose()) {
+        match said {
             Some(said) => Err(error.with_context("it says", said)),
             None => Err(error),
         }
@@ -262,14 +276,15 @@ impl Compose {
     }
 
     async fn ask(&self, doing: &str, process: &Process) -> Result<Ended> {
-        let ended = process.run(doing, self.patience, None).await.map_err(|error| {
-            // It only read.
-            let kind = error.kind();
-            Error::new(kind, doing, "the compose command gave no answer")
-                .with_disposition(Disposition::Retry)
-                .with_hint("nothing was touched")
-                .with_source(error)
-        })?;
+        let ended =
+            self.launch.run(process, doing, self.patience, None).await.map_err(|error| {
+                // It only read.
+                let kind = error.kind();
+                Error::new(kind, doing, "the compose command gave no answer")
+                    .with_disposition(Disposition::Retry)
+                    .with_hint("nothing was touched")
+                    .with_source(error)
+            })?;
         if ended.status.success() {
             return Ok(ended);
         }
@@ -310,9 +325,10 @@ async fn ask_version(
     flavour: Flavour,
     env: &[(OsString, OsString)],
     patience: Duration,
+    launch: &dyn Launch,
 ) -> Result<ComposeVersion> {
     let process = program(flavour, env).args(["version", "--short"]);
-    let ended = process.run("ask compose for its version", patience, None).await?;
+    let ended = launch.run(&process, "ask compose for its version", patience, None).await?;
     let text = String::from_utf8_lossy(ended.out.expose()).into_owned();
     if !ended.status.success() {
         let message = format!("exit code {}", code(&ended));
@@ -340,6 +356,12 @@ fn read_hashes(text: &str) -> BTreeMap<ServiceName, String> {
         is_hash.then(|| Some((ServiceName::new(service).ok()?, hash.to_owned()))).flatten()
     };
     text.lines().filter_map(read).collect()
+}
+
+/// What may still come of an `up` that failed. A request that the engine has answered is over. One to
+/// which no answer came is not, nor are those for other containers, which Compose drops at the first error.
+const fn after_failure(answered: bool, containers: usize) -> Disposition {
+    if answered && containers == 1 { Disposition::Permanent } else { Disposition::InDoubt }
 }
 
 /// The lines that repeat what the engine answered. The others may cite the configuration.
@@ -381,6 +403,16 @@ mod tests {
         );
         let hashes = read_hashes(&text);
         assert_eq!(hashes.keys().map(ServiceName::as_str).collect::<Vec<_>>(), ["db.1", "web"]);
+    }
+
+    #[test]
+    fn only_what_the_engine_has_answered_is_over() {
+        for (answered, containers, over) in
+            [(true, 1, true), (true, 2, false), (false, 1, false), (false, 2, false)]
+        {
+            let is_over = after_failure(answered, containers) == Disposition::Permanent;
+            assert_eq!(is_over, over, "{answered} {containers}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::command::Compose;
 use super::labels::{self, Replica};
 use super::names::{Project, ServiceName};
 use super::overlay::Overlay;
+use super::process::{Launch, System};
 use super::scene::{self, key};
 use super::{command, leftovers, lock};
 use crate::detail::text;
@@ -58,6 +59,7 @@ pub struct ComposeExecutor {
     env: Vec<(OsString, OsString)>,
     records: Vec<Recorded>,
     patience: Duration,
+    launch: Arc<dyn Launch>,
 }
 
 impl std::fmt::Debug for ComposeExecutor {
@@ -70,8 +72,22 @@ impl ComposeExecutor {
     /// An executor on the engine that compose commands use as well. `key` is the key of the hashes in
     /// plans, and `folder` a folder of its own: both are kept for as long as runs may be resumed.
     pub fn new(engine: Arc<dyn Engine>, key: HashKey, folder: impl Into<PathBuf>) -> Self {
-        let (env, records) = (Vec::new(), Vec::new());
-        Self { engine, key, folder: folder.into(), env, records, patience: command::PATIENCE }
+        Self {
+            engine,
+            key,
+            folder: folder.into(),
+            env: Vec::new(),
+            records: Vec::new(),
+            patience: command::PATIENCE,
+            launch: Arc::new(System),
+        }
+    }
+
+    /// The same executor with compose commands of a model.
+    #[cfg(feature = "testing")]
+    pub(super) fn with_launch(mut self, launch: Arc<dyn Launch>) -> Self {
+        self.launch = launch;
+        self
     }
 
     /// The same executor, whose compose commands have this in their environment beside that of this
@@ -98,7 +114,7 @@ impl ComposeExecutor {
     }
 
     async fn installed(&self) -> Result<Vec<Compose>> {
-        Compose::installed_in_env(&self.env, self.patience).await
+        Compose::installed(&self.env, self.patience, &self.launch).await
     }
 
     async fn replicas(&self, project: &Project) -> Result<Vec<Replica>> {
@@ -109,11 +125,7 @@ impl ComposeExecutor {
 
     async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
-        let project = &orders.definition.project;
-        let busy = lock::is_held(&self.folder, project)?;
-        let replicas = self.replicas(project).await?;
-        let mut facts = scene::facts(&orders, &replicas, &self.key)
-            .with(key::BUSY, if busy { "yes" } else { "no" });
+        let mut facts = Facts::new();
         for (service, order) in &orders.services {
             let standing = match self.names(&order.reference).await? {
                 None => "absent",
@@ -139,7 +151,12 @@ impl ComposeExecutor {
                 _ => {}
             }
         }
-        Ok(facts)
+        // The containers last: what comes late to them must not come behind the look at them.
+        let project = &orders.definition.project;
+        let busy = lock::is_held(&self.folder, project)?;
+        let replicas = self.replicas(project).await?;
+        Ok(scene::facts(facts, &orders, &replicas, &self.key)
+            .with(key::BUSY, if busy { "yes" } else { "no" }))
     }
 
     /// The image that a name names.
@@ -156,15 +173,10 @@ impl ComposeExecutor {
         orders.definition.clone().check()?;
         self.repair(orders).await?;
         let over = self.laid_over(overlay, project)?;
-        compose
-            .up(
-                &orders.definition,
-                &over,
-                &orders.replicas(),
-                left.max(context.time_left / 2),
-                held,
-            )
-            .await
+        let left = left.max(context.time_left / 2);
+        compose.up(&orders.definition, &over, &orders.replicas(), left, held).await?;
+        // It starts what it finds of itself, under the name that it finds.
+        self.repair(orders).await
     }
 
     /// Puts in order what a killed command left of these services. None is at work now.

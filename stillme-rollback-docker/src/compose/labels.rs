@@ -12,12 +12,12 @@ use crate::names::{ContainerId, ImageId};
 pub(super) const PROJECT: &str = "com.docker.compose.project";
 /// The label of the service.
 pub(super) const SERVICE: &str = "com.docker.compose.service";
-const NUMBER: &str = "com.docker.compose.container-number";
-const ONE_OFF: &str = "com.docker.compose.oneoff";
-const CONFIG_HASH: &str = "com.docker.compose.config-hash";
-const VERSION: &str = "com.docker.compose.version";
-const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
-const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+pub(super) const NUMBER: &str = "com.docker.compose.container-number";
+pub(super) const ONE_OFF: &str = "com.docker.compose.oneoff";
+pub(super) const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+pub(super) const VERSION: &str = "com.docker.compose.version";
+pub(super) const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+pub(super) const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 const ENVIRONMENT_FILE: &str = "com.docker.compose.project.environment_file";
 
 /// A container of a service, as its labels and the engine's list describe it.

@@ -1,11 +1,13 @@
 //! A process with limits: of time, of output, and of what it can leave behind.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use stillme_rollback_core::{Disposition, Error, ErrorKind, Printable, Result, Secret};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -35,6 +37,41 @@ pub(super) struct Ended {
     pub(super) err: Secret<Vec<u8>>,
 }
 
+/// What runs processes: the system, or a model of the compose command.
+#[async_trait]
+pub(super) trait Launch: fmt::Debug + Send + Sync {
+    /// Runs a process to its end, for at most `limit`. `held` is a file that it keeps open for as long as
+    /// it lives.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such program, `Timeout` when `limit` is over, `Rejected` when it
+    /// prints without end; in both cases it is killed with all that it started.
+    async fn run(
+        &self,
+        process: &Process,
+        doing: &str,
+        limit: Duration,
+        held: Option<File>,
+    ) -> Result<Ended>;
+}
+
+/// The system itself.
+#[derive(Debug)]
+pub(super) struct System;
+
+#[async_trait]
+impl Launch for System {
+    async fn run(
+        &self,
+        process: &Process,
+        doing: &str,
+        limit: Duration,
+        held: Option<File>,
+    ) -> Result<Ended> {
+        process.run(doing, limit, held).await
+    }
+}
+
 impl Process {
     pub(super) fn new(program: &Path) -> Self {
         let (arguments, env) = (Vec::new(), Vec::new());
@@ -50,11 +87,7 @@ impl Process {
         arguments.into_iter().fold(self, |process, argument| process.arg(argument))
     }
 
-    /// Runs it to its end. `held` is a file that it keeps open for as long as it lives.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such program, `Timeout` when `limit` is over, `Rejected` when it
-    /// prints without end; in both cases it is killed with all that it started.
+    /// Runs it as [`Launch::run`] says.
     pub(super) async fn run(
         &self,
         doing: &str,

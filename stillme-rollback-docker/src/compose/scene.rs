@@ -54,9 +54,13 @@ pub(super) mod key {
     }
 }
 
-/// The facts that the list of a project's containers shows.
-pub(super) fn facts(orders: &Orders, replicas: &[Replica], hashes: &HashKey) -> Facts {
-    let mut facts = Facts::new();
+/// These facts, and those that the list of a project's containers shows.
+pub(super) fn facts(
+    mut facts: Facts,
+    orders: &Orders,
+    replicas: &[Replica],
+    hashes: &HashKey,
+) -> Facts {
     let mut leftovers = false;
     for (service, order) in &orders.services {
         let own: Vec<_> = replicas.iter().filter(|replica| replica.service == *service).collect();
@@ -123,15 +127,15 @@ fn state<'a>(containers: impl Iterator<Item = &'a &'a Replica>) -> &'static str 
     WORST_FIRST.into_iter().find(|state| states.contains(state)).unwrap_or("none")
 }
 
-/// Somebody else's deploy: a container of an image that the run knows nothing of, or none at all (a
-/// compose command keeps the old one until the new one is there, however it ends).
+/// Somebody else's deploy: a container of an image that the run knows nothing of. None at all is not: it
+/// can be what a compose command of this run left that was killed while it replaced one, and an `up` makes
+/// the container again from its files.
 fn foreign(orders: &Orders, replicas: &[Replica], hashes: &HashKey) -> Option<Foreign> {
     for (service, order) in &orders.services {
-        let mut own = replicas.iter().filter(|replica| replica.service == *service).peekable();
-        if own.peek().is_none() {
-            return Some(Foreign::new(format!("the containers of `{service}` were removed")));
-        }
-        let other = own.find(|replica| kind(order, replica, hashes) == Kind::Other);
+        let other = replicas
+            .iter()
+            .filter(|replica| replica.service == *service)
+            .find(|replica| kind(order, replica, hashes) == Kind::Other);
         if let Some(other) = other {
             let image = other.image.as_ref().map_or("another image", |image| image.short());
             let id = other.id.short();

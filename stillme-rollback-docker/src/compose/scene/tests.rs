@@ -83,7 +83,7 @@ fn what_the_containers_are_is_seen() {
             ["mixed", "created", "exited", "1", "some"],
             false,
         ),
-        (&[], ["none", "none", "none", "0", "none"], true),
+        (&[], ["none", "none", "none", "0", "none"], false),
         (&["1c running"], ["other", "none", "none", "1", "none"], true),
         (&["1c running", "2b running"], ["other", "up", "none", "2", "none"], true),
         (&["1c running ours", "2b running"], ["wrong", "up", "none", "2", "none"], false),
@@ -91,7 +91,7 @@ fn what_the_containers_are_is_seen() {
     let web = ServiceName::new("web").unwrap();
     for (containers, expected, is_foreign) in rows {
         let replicas: Vec<_> = containers.iter().map(|text| replica(text)).collect();
-        let facts = facts(&orders(), &replicas, &hashes());
+        let facts = facts(Facts::new(), &orders(), &replicas, &hashes());
         let keys = [
             key::image(&web),
             key::new(&web),
@@ -109,6 +109,6 @@ fn what_the_containers_are_is_seen() {
 fn other_services_are_not_looked_at() {
     let mut other = replica("1c running");
     other.service = ServiceName::new("db").unwrap();
-    let facts = facts(&orders(), &[replica("1a running"), other], &hashes());
+    let facts = facts(Facts::new(), &orders(), &[replica("1a running"), other], &hashes());
     assert!(facts.foreign.is_none());
 }
