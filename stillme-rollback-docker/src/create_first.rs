@@ -53,8 +53,8 @@ impl CreateFirst {
         self
     }
 
-    /// Recreates those who hold on to the container (its network, IPC or PID namespace, or its volumes),
-    /// on the new one. Refused otherwise, and for links, dependents of dependents, and dependents that
+    /// Recreates those who hold on to the container (its network, IPC or PID namespace, its volumes, or by
+    /// a link), on the new one. Refused otherwise, and for dependents of dependents, and dependents that
     /// were started with `--rm` or belong to a Compose project.
     #[must_use]
     pub const fn recreate_dependents(mut self) -> Self {

@@ -13,9 +13,6 @@ use crate::images::LocalImage;
 use crate::names::{ContainerId, ContainerName, Role};
 use crate::recreate::{self, Recreated};
 
-/// What a dependent can share that its copy gets from the new container as well.
-const SHAREABLE: [&str; 4] = ["network", "ipc", "pid", "volumes"];
-
 /// A dependent that is recreated.
 pub(crate) struct Plan {
     pub(crate) holder: Holder,
@@ -58,12 +55,9 @@ fn plan(detail: &Detail, held: &Held, key: &HashKey) -> Result<Plan> {
 }
 
 fn obstacle(held: &Held, name: &ContainerName, recreated: &Recreated) -> Option<String> {
-    let dependent = &held.dependent;
     let state = text(&held.container, "/State/Status");
     let project = text(&held.container, "/Config/Labels/com.docker.compose.project");
-    if let Some(other) = dependent.shares.iter().find(|what| !SHAREABLE.contains(&what.as_str())) {
-        Some(format!("a dependent by `{other}` is not recreated by this version"))
-    } else if !held.dependents.is_empty() {
+    if !held.dependents.is_empty() {
         let names: Vec<_> = held.dependents.iter().map(ToString::to_string).collect();
         Some(format!("a dependent has dependents of its own: {}", names.join("; ")))
     } else if name.role() != Role::Service || held.unfinished {
@@ -113,15 +107,17 @@ pub(crate) fn turned(
             host[mode] = Value::from(format!("container:{new}"));
         }
     }
-    let sources: Vec<_> = texts(&host["VolumesFrom"])
-        .map(|source| {
-            let (from, how) = source.split_once(':').map_or((source, None), |(a, b)| (a, Some(b)));
-            let from = if is_old(from) { new.as_str() } else { from };
-            how.map_or_else(|| from.to_owned(), |how| format!("{from}:{how}"))
-        })
-        .collect();
-    if !sources.is_empty() {
-        host["VolumesFrom"] = Value::from(sources);
+    // `from:ro`, `target:alias`
+    for list in ["VolumesFrom", "Links"] {
+        let turned: Vec<_> = texts(&host[list])
+            .map(|entry| {
+                let (whom, rest) = entry.split_at(entry.find(':').unwrap_or(entry.len()));
+                format!("{}{rest}", if is_old(whom) { new.as_str() } else { whom })
+            })
+            .collect();
+        if !turned.is_empty() {
+            host[list] = Value::from(turned);
+        }
     }
     Secret::new(body)
 }
@@ -149,6 +145,10 @@ mod tests {
             (
                 json!({"VolumesFrom": ["web:ro", "other", "web"]}),
                 json!({"VolumesFrom": [format!("{new}:ro"), "other", new.as_str()]}),
+            ),
+            (
+                json!({"Links": ["web:db", "web2:web", "other:web"]}),
+                json!({"Links": [format!("{new}:db"), "web2:web", "other:web"]}),
             ),
             (json!({"NetworkMode": "web"}), json!({"NetworkMode": "web"})),
         ] {

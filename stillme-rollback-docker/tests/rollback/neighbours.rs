@@ -1,11 +1,11 @@
 //! What stands beside the container: those that hold on to it, and those that were put aside.
 
 use serde_json::{Value, json};
-use stillme_rollback_core::{EndState, ErrorKind, PlanRefusal, chain};
+use stillme_rollback_core::{EndState, ErrorKind, Outcome, PlanRefusal, chain};
 use stillme_rollback_docker::{ContainerId, ContainerName, CreateFirst};
 
 use crate::real::testbed;
-use crate::stage::{Stage, key};
+use crate::stage::{Judge, Stage, key};
 
 #[tokio::test]
 async fn what_others_hold_on_to_is_refused_and_they_are_named() {
@@ -104,17 +104,48 @@ async fn dependents_that_can_not_be_recreated_soundly_are_named() {
     let mut body = stage.bed.body(&image);
     body["HostConfig"] = json!({"PidMode": format!("container:{id}")});
     let third = stage.bed.name("third");
-    let third_id = stage.bed.run(&third, body.clone()).await;
+    stage.bed.run(&third, body).await;
     let Err(PlanRefusal::Refused(error)) = stage.try_plan("v1").await else { panic!("refused") };
     let text = chain(&error).join("; ");
     assert!(text.contains(third.as_str()) && text.contains(sidecar.as_str()), "{text}");
     assert!(text.contains("nothing was touched"), "{text}");
-    stage.engine.remove_container(&third_id, true).await.unwrap();
-    body["HostConfig"] = json!({"Links": [format!("{}:web", stage.name)]});
-    stage.bed.run(&third, body).await;
-    let Err(PlanRefusal::Refused(error)) = stage.try_plan("v1").await else { panic!("refused") };
-    let text = chain(&error).join("; ");
-    assert!(text.contains(&format!("{third} (link)")), "{text}");
+}
+
+/// A link leads to a container and not to a name: a dependent that is left alone would call the old one.
+#[tokio::test]
+async fn links_lead_to_the_new_one_and_back_again() {
+    let Some(bed) = testbed().await else { return };
+    let mut stage = Stage::new(bed, json!({})).await;
+    stage.strategy = Box::new(CreateFirst::new(key()).recreate_dependents());
+    let (image, _) = stage.bed.image("side", &[]).await;
+    let mut body = stage.bed.body(&image);
+    body["HostConfig"] = json!({"Links": [format!("{}:db", stage.name)]});
+    let caller = stage.bed.name("caller");
+    let old = stage.bed.run(&caller, body).await;
+    // The engine shows by which name it knows the container that the link leads to now.
+    let leads_to = format!("/{}:/{caller}/db", stage.name);
+
+    stage.bed.image("v1", &[]).await;
+    stage.judge = Judge::AtOnce(Outcome::Fail);
+    let plan = stage.plan("v1").await;
+    assert!(plan.to_string().contains(&format!("{caller} (link)")), "{plan}");
+    let report = stage.run(plan).await;
+    assert_eq!(report.state, Some(EndState::Restored), "{report}");
+    let again = named(&stage, &caller).await;
+    assert_eq!(
+        (&again["Id"], &again["HostConfig"]["Links"]),
+        (&json!(old.as_str()), &json!([leads_to]))
+    );
+
+    stage.judge = Judge::AtOnce(Outcome::Pass);
+    let report = stage.run(stage.plan("v1").await).await;
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+    let new = named(&stage, &caller).await;
+    assert_ne!(new["Id"], old.as_str());
+    assert_eq!(new["State"]["Running"], true);
+    assert_eq!(new["HostConfig"]["Links"], json!([leads_to]));
+    let left = stage.bed.inspect(&old).await;
+    assert_ne!(left["HostConfig"]["Links"], json!([leads_to]), "the one put aside has the old one");
 }
 
 /// Three rollbacks, and the containers of two of them are kept.
