@@ -92,7 +92,7 @@ async fn rounds(stage: &Stage, rounds: usize) -> Result<Vec<(Case, Way, Tally)>>
             for way in Way::ALL {
                 let has_a_goal = way.has_a_goal() && case.has_a_goal();
                 let is_enough = round > ROUNDS_WITHOUT_GOAL && !has_a_goal;
-                if is_enough || !way.goes(case) {
+                if is_enough || !way.goes(case, stage) {
                     continue;
                 }
                 eprintln!("round {round} of {rounds}: {case}, {way}");

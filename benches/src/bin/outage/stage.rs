@@ -98,18 +98,21 @@ pub(crate) struct Stage {
     pub(crate) port: u16,
     name: String,
     announces: bool,
+    has_containerd_store: bool,
 }
 
 impl Stage {
     /// Connects, and builds the images.
     pub(crate) async fn set_up() -> Result<Self> {
         let http = HttpEngine::connect(&DockerEnv::from_env()?).await?;
-        let version = http.info().await?.version;
+        let info = http.info().await?;
+        let (version, has_containerd_store) = (info.version, info.containerd_store);
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         let announces = major.is_some_and(|major| major >= 28);
         let name = format!("Engine {version}");
         let repository = format!("rboutage-{}", std::process::id());
-        let stage = Self { engine: Arc::new(http), repository, port: PORT, name, announces };
+        let engine = Arc::new(http);
+        let stage = Self { engine, repository, port: PORT, name, announces, has_containerd_store };
         for (tag, version, knob) in IMAGES {
             let image = stage.image(tag);
             let version = format!("VERSION={version}");
@@ -126,6 +129,11 @@ impl Stage {
     /// Whether the engine announces the address of a container that it started (since 28).
     pub(crate) const fn announces(&self) -> bool {
         self.announces
+    }
+
+    /// Whether images are in containerd's store.
+    pub(crate) const fn has_containerd_store(&self) -> bool {
+        self.has_containerd_store
     }
 
     pub(crate) fn image(&self, tag: &str) -> String {

@@ -64,8 +64,13 @@ impl Way {
 
     /// Whether it is taken in a case. The proxy passes a request on once it is told whole, so the old one
     /// would have none under way.
-    pub(crate) fn goes(self, case: Case) -> bool {
-        !(self == Self::BehindProxy && case == Case::Draining)
+    /// Compose 1.29 can't recreate where images are in containerd's store.
+    pub(crate) fn goes(self, case: Case, stage: &Stage) -> bool {
+        match self {
+            Self::BehindProxy => case != Case::Draining,
+            Self::ComposeFirst => !stage.has_containerd_store(),
+            _ => true,
+        }
     }
 
     /// Whether it is compared with another one by a goal: then it needs rounds enough.
