@@ -1,9 +1,9 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo rollback test fmt lint doc figures outage clean
+.PHONY: help demo rollback test fmt lint doc figures outage engine-kills clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## a bad release and the way back, on a real engine where one can be had
 	@scripts/demo.sh
@@ -36,6 +36,9 @@ figures: ## the table of figures
 
 outage: ## how long users wait while a container is replaced, on both engines
 	@scripts/outage.sh
+
+engine-kills: ## kills the engine of the tests with SIGKILL in the middle of rollbacks
+	@scripts/engine-kills.sh
 
 clean: ## removes what was built; engines and their images stay
 	cargo clean

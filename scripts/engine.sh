@@ -8,6 +8,7 @@
 #                                  own, in the place of Debian's if this script started that; prints
 #                                  its address for DOCKER_HOST, alone on stdout
 #   scripts/engine.sh down         stops the engine that `up` started; any other is left alone
+#   scripts/engine.sh crash        kills it with SIGKILL, and no other; says how it comes back, alone on stdout
 #   scripts/engine.sh status       exit 0: an engine answers; 3: none does
 #
 # `up` ends with 0: the engine answers; 3: it can't be had, and why. `up` takes `up current` back.
@@ -371,6 +372,25 @@ down() {
     stop_ours debian
 }
 
+# What a machine does to an engine that has gone wild, or out of memory.
+crash() {
+    local kind pid
+    for kind in current debian; do
+        pid=$(our_pid "$kind") || continue
+        kill -KILL "$pid"
+        while is_dockerd "$pid"; do
+            sleep 0.01
+        done
+        say "killed dockerd (pid $pid)"
+        case "$kind" in
+        debian) echo up ;;
+        current) echo up current ;;
+        esac
+        return
+    done
+    unavailable "no engine to kill: none runs that this script started"
+}
+
 status() {
     local version kind pid host answering='' ours=''
     if version=$(server_version); then
@@ -410,6 +430,7 @@ up) if answers; then up; else locked up; fi ;;
     locked up_current "$folder"
     ;;
 down) locked down ;;
+crash) locked crash ;;
 status) status ;;
 *)
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}" >&2

@@ -14,6 +14,7 @@ mod router;
 mod auto_remove;
 mod behind_proxy;
 mod ends;
+mod engine_kills;
 mod foreign;
 mod neighbours;
 mod refusals;

@@ -19,7 +19,7 @@ pub(crate) struct Overtaking {
     server: JoinHandle<()>,
 }
 
-/// The write that is held; it goes on when this is sent, or dropped.
+/// The write that is held: it goes on when this is sent, and its connection is cut when this is dropped.
 pub(crate) type Held = oneshot::Sender<()>;
 
 impl Overtaking {
@@ -82,8 +82,8 @@ impl Gate {
         let is_write = !line.starts_with("GET ") && !line.contains("/exec");
         if is_write && self.writes.fetch_add(1, Ordering::Relaxed) == self.at {
             let (go_on, wait) = oneshot::channel();
-            if self.tell.send(go_on).await.is_ok() {
-                let _ = wait.await;
+            if self.tell.send(go_on).await.is_err() || wait.await.is_err() {
+                return;
             }
         }
         let Ok(mut server) = UnixStream::connect(&self.engine).await else { return };
