@@ -81,10 +81,13 @@ is_default_endpoint() {
     esac
 }
 
-# A process that has ended but was not yet collected counts as gone.
+# A process that has ended but was not yet collected counts as gone, and so does one that is collected
+# between the two looks.
 is_running() {
-    local name=$1 pid=$2
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$name" ] && [ "$(state_of "$pid")" != Z ]
+    local name=$1 pid=$2 state
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$name" ] || return 1
+    state=$(state_of "$pid")
+    [ -n "$state" ] && [ "$state" != Z ]
 }
 
 is_dockerd() { is_running dockerd "$1"; }

@@ -74,8 +74,12 @@ pub(crate) enum Verb {
     Leave { part: Part, network: String, endpoint: Value },
     /// Connects a container to a network.
     Join { part: Part, network: String, endpoint: Value },
-    /// The engine shall not start the old container by itself any more.
-    Hold { policy: Value },
+    /// The engine shall not start the old container by itself any more. `was_up`: its undo starts it.
+    Hold {
+        policy: Value,
+        #[serde(default)]
+        was_up: bool,
+    },
     /// Stops the old container.
     StopOld { grace_seconds: u64 },
     /// Starts the new container.
@@ -275,7 +279,7 @@ mod tests {
                 network: String::from("n"),
                 endpoint: serde_json::json!({}),
             },
-            Verb::Hold { policy: serde_json::json!({"Name": "always"}) },
+            Verb::Hold { policy: serde_json::json!({"Name": "always"}), was_up: true },
             Verb::StopOld { grace_seconds: 10 },
             Verb::StartNew { grace_seconds: 10 },
             Verb::PointTraffic {

@@ -7,6 +7,7 @@ mod facts;
 mod gate;
 mod observe;
 pub(crate) mod place;
+mod restart;
 mod stand_in;
 mod traffic;
 
@@ -198,7 +199,10 @@ impl Executor for DockerExecutor {
                 Some(stand_in) => engine.remove_container(&stand_in.id, false).await.map(drop),
                 None => Ok(()),
             },
-            Verb::Hold { policy } => engine.set_restart_policy(&orders.subject.old, &policy).await,
+            Verb::Hold { policy, was_up } => {
+                let old = &orders.subject.old;
+                restart::give_back(engine.as_ref(), old, &policy, was_up).await
+            }
             Verb::StopOld { .. } => self.bring_back(context, &orders).await,
             Verb::StartNew { grace_seconds } => {
                 if let Some(proxy) = &orders.proxy {

@@ -143,25 +143,24 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 
-    /// So that no restart of the engine brings the old one back beside the new one.
-    pub(crate) fn hold(&self) -> Result<Option<Step>> {
-        if scene::restart_fact(self.container()) == "held" {
-            return Ok(None);
-        }
+    /// So that no restart of the engine brings the old one back beside the new one. Its undo brings it back
+    /// where nothing else does: an engine that was killed has taken it down, and was told not to start it.
+    pub(crate) fn hold(&self) -> Result<Step> {
+        let restart = scene::restart_fact(self.container());
         let policy = self.container().pointer("/HostConfig/RestartPolicy").cloned();
         let policy = policy.unwrap_or_else(|| json!({"Name": "no"}));
-        let back = restart_option(&policy);
+        let (back, old) = (restart_option(&policy), self.ground.subject.old.short());
         let title = format!("let the engine not restart {} by itself", self.old());
         let step = self
-            .step("hold-old", Phase::Switch, title, &Verb::Hold { policy })?
-            .expects(is(key::OLD_RESTART, "kept"))
+            .step("hold-old", Phase::Switch, title, &Verb::Hold { policy, was_up: self.was_up() })?
+            .expects(is(key::OLD_RESTART, restart))
             .makes(is(key::OLD_RESTART, "held"))
-            .undo(Undo::Restores(is(key::OLD_RESTART, "kept")))
+            .undo(Undo::Restores(self.old_as_before().is(key::OLD_RESTART, restart)))
             .by_hand(
-                format!("docker update --restart=no {}", self.ground.subject.old.short()),
-                Some(format!("docker update --restart={back} {}", self.ground.subject.old.short())),
+                format!("docker update --restart=no {old}"),
+                Some(format!("docker update --restart={back} {old}")),
             );
-        Ok(Some(step))
+        Ok(step)
     }
 
     pub(crate) fn verdict(&self) -> Result<Step> {
@@ -186,10 +185,15 @@ impl<'a> Recipe<'a> {
 
     /// A container that did not run steadily is not expected to do so afterwards.
     pub(crate) fn old_as_before(&self) -> Condition {
-        match text(self.container(), "/State/Status") {
-            "running" | "paused" => is(key::OLD, "up"),
-            _ => Condition::new().is_any(key::OLD, ["up", "down"]),
+        if self.was_up() {
+            is(key::OLD, "up")
+        } else {
+            Condition::new().is_any(key::OLD, ["up", "down"])
         }
+    }
+
+    fn was_up(&self) -> bool {
+        matches!(text(self.container(), "/State/Status"), "running" | "paused")
     }
 
     /// Starts the new container. `before` is what must hold besides.

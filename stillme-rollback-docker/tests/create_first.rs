@@ -77,8 +77,9 @@ fn settings_change_steps() {
             (|detail: &mut Value| {
                 detail["container"]["HostConfig"]["RestartPolicy"] = json!({"Name": "no"})
             }) as fn(&mut Value),
+            // Its undo starts what an engine that was killed has taken down.
             "hold-old",
-            false,
+            true,
         ),
         (
             |detail| {

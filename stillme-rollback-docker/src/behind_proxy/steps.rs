@@ -33,7 +33,7 @@ pub(super) fn steps(
     steps.push(start_new(recipe, drain_seconds)?);
     steps.push(warm_up(recipe, proxy, gate)?);
     steps.push(point(recipe, proxy, drain_seconds)?);
-    steps.extend(recipe.hold()?);
+    steps.push(recipe.hold()?);
     steps.push(recipe.verdict()?);
     steps.push(recipe.set_aside()?);
     steps.push(recipe.take_over()?);

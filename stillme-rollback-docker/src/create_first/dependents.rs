@@ -74,15 +74,26 @@ impl<'a> Steps<'a> {
         let back = restart_option(&policy);
         let title = format!("let the engine not restart {} by itself", self.holder().name);
         let step = self
-            .step("hold-dependent", Phase::Switch, title, Act::Hold { policy })?
+            .step(
+                "hold-dependent",
+                Phase::Switch,
+                title,
+                Act::Hold { policy, was_up: self.runs() },
+            )?
             .expects(is(&fact, "kept"))
             .makes(is(&fact, "held"))
-            .undo(Undo::Restores(Condition::new().is_any(&fact, ["kept", "gone"])))
+            .undo(Undo::Restores(self.as_before().is_any(&fact, ["kept", "gone"])))
             .by_hand(
                 format!("docker update --restart=no {id}"),
                 Some(format!("docker update --restart={back} {id}")),
             );
         Ok(Some(step))
+    }
+
+    /// An engine that was killed has taken it down, and was told not to start it.
+    fn as_before(&self) -> Condition {
+        let old = key::old(&self.holder().id);
+        if self.runs() { Condition::new().is_any(&old, ["up", "gone"]) } else { Condition::new() }
     }
 
     /// One that does not run has nothing to stop.

@@ -28,7 +28,7 @@ pub(super) fn steps(recipe: &Recipe<'_>, stand_in: Option<&StandIn>) -> Result<V
             steps.push(connect_stand_in(recipe, index, network)?);
         }
     }
-    steps.extend(recipe.hold()?);
+    steps.push(recipe.hold()?);
     for dependent in &dependents {
         steps.extend(dependent.hold()?);
     }

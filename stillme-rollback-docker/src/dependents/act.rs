@@ -21,7 +21,11 @@ pub(crate) enum Act {
     /// Creates it once more, holding on to the new container.
     Create { image: ImageId, image_ref: String, spec: String },
     /// The engine shall not start the old one by itself any more.
-    Hold { policy: Value },
+    Hold {
+        policy: Value,
+        #[serde(default)]
+        was_up: bool,
+    },
     /// Stops the old one.
     Stop { grace_seconds: u64 },
     /// Starts the new one.

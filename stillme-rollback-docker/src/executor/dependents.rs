@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use stillme_rollback_core::{Error, ErrorKind, Facts, Result, Run, StepContext};
 
-use super::{DockerExecutor, names};
+use super::{DockerExecutor, names, restart};
 use crate::action::Orders;
 use crate::dependents::act::{Act, Holder, Order};
 use crate::dependents::recreated;
@@ -77,7 +77,9 @@ impl DockerExecutor {
                 Some(ours) => engine.remove_container(&ours.id, false).await.map(drop),
                 None => Ok(()),
             },
-            Act::Hold { policy } => engine.set_restart_policy(&holder.id, &policy).await,
+            Act::Hold { policy, was_up } => {
+                restart::give_back(engine.as_ref(), &holder.id, &policy, was_up).await
+            }
             Act::Stop { .. } => engine.start_container(&holder.id).await.map(drop),
             Act::Start { grace_seconds } => {
                 let grace = Duration::from_secs(grace_seconds);

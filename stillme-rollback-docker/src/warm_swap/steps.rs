@@ -31,7 +31,7 @@ pub(super) fn steps(recipe: &Recipe<'_>, gate: &Gate) -> Result<Vec<Step>> {
     steps.push(join_warm(recipe)?);
     steps.push(recipe.start_new(Phase::Prepare, is(key::NEW_WARM, "joined"))?);
     steps.push(warm_up(recipe, gate)?);
-    steps.extend(recipe.hold()?);
+    steps.push(recipe.hold()?);
     for (index, network) in olds.iter().rev().enumerate() {
         steps.push(leave_old(recipe, index, network)?);
     }

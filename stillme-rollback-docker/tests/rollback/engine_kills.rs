@@ -5,7 +5,6 @@
 //! it with `make engine-kills`.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
@@ -47,12 +46,10 @@ async fn an_engine_that_is_killed_loses_nothing() {
         }
     }
     let rolled_back = ends.iter().filter(|end| **end == EndState::RolledBack).count();
-    // Straight to the terminal: what a test prints is not shown when it passes.
-    let line = format!(
-        "killed the engine {} times: {rolled_back} runs were resumed to the target, the others to what was before; nothing was lost\n",
+    say(&format!(
+        "killed the engine {} times: {rolled_back} runs were resumed to the target, the others to what was before; nothing was lost",
         ends.len()
-    );
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    ));
     assert!(ends.len() >= 10);
 }
 
@@ -93,8 +90,14 @@ async fn kill_before(case: &Case, at: usize) -> Option<EndState> {
     let resumed = rollback.resume(report.run, Wish::default()).await.unwrap();
     let report = timeout(LIMIT, resumed.wait()).await.unwrap().unwrap();
     let end = report.state.unwrap();
+    say(&format!("{what}: {end:?}"));
     check(&stage, &what, &report, end).await;
     Some(end)
+}
+
+/// Straight to the terminal: what a test prints is not shown when it passes.
+fn say(line: &str) {
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
 }
 
 async fn check(stage: &Stage, what: &str, report: &Report, end: EndState) {
@@ -105,7 +108,7 @@ async fn check(stage: &Stage, what: &str, report: &Report, end: EndState) {
         _ => panic!("{what}"),
     };
     // It comes back by its restart policy, as what ran before would have without us.
-    stage.until_answering().await;
+    assert!(stage.is_answering_soon().await, "nobody answers; {:?}, {what}", stage.scene().await);
     assert_eq!(stage.version(), version, "{what}");
     assert_eq!(stage.scene().await, scene, "{what}");
     let old = stage.bed.inspect(&stage.old).await;
@@ -119,9 +122,9 @@ async fn engine(arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/engine.sh");
     let mut command = Command::new(script);
     // It is the one that answers there, if this is set at all.
-    command.args(arguments).env_remove("DOCKER_HOST").stderr(Stdio::inherit());
+    command.args(arguments).env_remove("DOCKER_HOST");
     let output =
         timeout(LIMIT, command.output()).await.expect("the engine is back in time").unwrap();
-    assert!(output.status.success(), "engine.sh {arguments:?}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

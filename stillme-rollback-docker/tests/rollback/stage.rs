@@ -147,8 +147,8 @@ impl Stage {
         self.rollback(&plan).run(plan).await.unwrap()
     }
 
-    /// Until its published port answers, for at most 20 s.
-    pub(crate) async fn until_answering(&self) {
+    /// Until its published port answers, for at most 20 s. Whether it does.
+    pub(crate) async fn is_answering_soon(&self) -> bool {
         let waiting = async {
             while TcpStream::connect(("127.0.0.1", self.port))
                 .and_then(|mut stream| {
@@ -161,7 +161,7 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.is_ok()
     }
 
     /// The container that has the service's name.

@@ -1,6 +1,7 @@
-//! Somebody else deploys before each request of a run: theirs is never touched, and the run says so.
+//! What happens behind a run's back before each of its requests: somebody else deploys, and theirs is never
+//! touched; or the engine is killed and started again, and nothing is lost.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,11 +56,23 @@ fn theirs(model: &DockerModel) -> Option<ModelContainer> {
     model.containers.values().find(is_it).cloned()
 }
 
-/// An executor before whose request with this number somebody deploys.
+/// An engine that is killed takes its containers down, and starts again those with a policy that says so.
+fn kill_and_start(model: &mut DockerModel) {
+    for container in model.containers_mut().values_mut() {
+        if container.state == ModelState::Running && container.host["RestartPolicy"]["Name"] == "no"
+        {
+            container.state = ModelState::Exited;
+            container.has_port = false;
+        }
+    }
+}
+
+/// An executor before whose request with this number something happens.
 #[derive(Debug)]
 struct Overtaken {
     inner: DockerExecutor,
     sim: Sim,
+    what: fn(&mut DockerModel),
     at: usize,
     requests: AtomicUsize,
 }
@@ -80,7 +93,7 @@ impl Executor for Overtaken {
 
     async fn apply(&self, context: &StepContext, step: &Step) -> Result<()> {
         if self.requests.fetch_add(1, Ordering::Relaxed) == self.at {
-            self.sim.change(deploy);
+            self.sim.change(self.what);
         }
         self.inner.apply(context, step).await
     }
@@ -101,12 +114,18 @@ async fn plan(model: &DockerModel, strategy: &dyn Strategy) -> Plan {
     strategy.plan(&observation, &Request::new(goal)).unwrap()
 }
 
-/// Runs a plan until somebody deploys before request `at`. `None` if there was no such request.
-async fn overtaken(model: &DockerModel, plan: &Plan, at: usize) -> Option<(EndState, Sim)> {
+/// Runs a plan, and something happens before request `at`. `None` if there was no such request.
+async fn overtaken(
+    model: &DockerModel,
+    plan: &Plan,
+    at: usize,
+    what: fn(&mut DockerModel),
+) -> Option<(EndState, Sim)> {
     let sim = Simulated::new(model.clone());
     let executor = Arc::new(Overtaken {
         inner: executor(&sim),
         sim: sim.clone(),
+        what,
         at,
         requests: AtomicUsize::new(0),
     });
@@ -134,7 +153,7 @@ async fn theirs_is_never_touched_whenever_they_come() {
         let plan = plan(&model, strategy).await;
         let mut times = 0;
         for at in 0.. {
-            let Some((state, sim)) = overtaken(&model, &plan, at).await else { break };
+            let Some((state, sim)) = overtaken(&model, &plan, at, deploy).await else { break };
             times += 1;
             let what = format!("{}, before request {at}", strategy.name());
             assert_eq!(state, EndState::Superseded, "{what}\n{}", sim.view());
@@ -153,5 +172,43 @@ async fn theirs_is_never_touched_whenever_they_come() {
             }
         }
         assert!(times >= 7, "{}: {times} requests", strategy.name());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_killed_leaves_a_service_whenever_it_is() {
+    let model = DockerModel::with_service("web").with_healthcheck().with_networks(&["a", "b"]);
+    let create_first = CreateFirst::new(key()).recreate_dependents();
+    let cases: [(DockerModel, &dyn Strategy); 4] = [
+        (model.clone(), &create_first),
+        (model.clone().with_dependent("sidecar"), &create_first),
+        (model.clone(), &WarmSwap::new(key())),
+        (model.with_proxy(), &BehindProxy::new(key())),
+    ];
+    let sick = |(model, strategy): &(DockerModel, _)| {
+        let mut model = model.clone();
+        model.sick.push(model.tags["web:v1"].as_ref().to_owned());
+        (model, *strategy)
+    };
+    let with_sick_targets: Vec<_> = cases.iter().map(sick).collect();
+    for (model, strategy) in cases.into_iter().chain(with_sick_targets) {
+        let plan = plan(&model, strategy).await;
+        for at in 0.. {
+            let Some((state, sim)) = overtaken(&model, &plan, at, kill_and_start).await else {
+                break;
+            };
+            let what = format!("{}, before request {at}: {state:?}", strategy.name());
+            let expected = match state {
+                EndState::RolledBack => "web:v1",
+                EndState::Restored => "web:v2",
+                _ => panic!("{what}\n{}", sim.view()),
+            };
+            let found = sim.model();
+            let serving = found.serving().unwrap_or_else(|| panic!("{what}\n{}", sim.view()));
+            assert_eq!(*serving.image, *model.tags[expected], "{what}\n{}", sim.view());
+            let adrift =
+                |c: &&ModelContainer| c.name == "sidecar" && c.state != ModelState::Running;
+            assert_eq!(found.containers.values().find(adrift), None, "{what}");
+        }
     }
 }
