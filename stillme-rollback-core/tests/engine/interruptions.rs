@@ -1,12 +1,13 @@
 //! Stopping, giving up, going on; a journal or a lease that is lost.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stillme_rollback_core::engine::Wish;
 use stillme_rollback_core::journal::{AppendFault, Journal as _};
 use stillme_rollback_core::lease::{Holder, Lease as _};
-use stillme_rollback_core::{EndState, ErrorKind, Outcome, Target};
+use stillme_rollback_core::{EndState, ErrorKind, Outcome, Step, Target, Undo};
 
 use super::support::{Mischief, Stage, UNTOUCHED};
 
@@ -36,6 +37,33 @@ async fn a_run_pauses_only_where_the_target_serves() {
             engine.resume(report.run, Wish::default()).await.unwrap().wait().await.unwrap();
         assert_eq!(resumed.state, Some(EndState::RolledBack), "{step}: {resumed}");
         assert_eq!(resumed.lives.len(), 2);
+    }
+}
+
+/// Also behind a step that can't be undone: it is waited for, and no person is needed.
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_goes_away_at_any_request_is_waited_for() {
+    let plan = Stage::new().final_plan().await;
+    // There is nothing to be cleared away.
+    let sends = |step: &&Step| !step.is_verdict() && step.id.as_str() != "clear";
+    for step in plan.steps.iter().filter(sends) {
+        let stage = Stage::new();
+        let (dark, lost) = (stage.dark(), step.id.clone());
+        stage.before_each_request(move |name| {
+            if name == lost.as_str() {
+                dark.store(true, Ordering::SeqCst);
+            }
+        });
+        let engine = stage.engine();
+        let report = engine.run(plan.clone()).await.unwrap();
+        assert_eq!(report.state, Some(EndState::Paused), "{}: {report}", step.id);
+        stage.before_each_request(|_| {});
+        stage.dark().store(false, Ordering::SeqCst);
+        let resumed = engine.resume(report.run, Wish::default()).await.unwrap();
+        let report = resumed.wait().await.unwrap();
+        let is_last = step.undo == Undo::Impossible;
+        let expected = if is_last { EndState::RolledBack } else { EndState::Restored };
+        assert_eq!(report.state, Some(expected), "{}: {report}", step.id);
     }
 }
 

@@ -1,7 +1,7 @@
 //! An engine on the in-memory platform, and an executor that misbehaves on request.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -11,9 +11,9 @@ use stillme_rollback_core::journal::MemoryJournal;
 use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::testing::{MemoryExecutor, MemoryPlatform, Replace, Simulated};
 use stillme_rollback_core::{
-    Capabilities, Check, Clock, Executor, Exhibit, Facts, Goal, Observation, Outcome, Plan,
-    Release, Request, Result, Run, Step, StepContext, Strategy as _, Target, Verdict, Verifier,
-    Version,
+    Capabilities, Check, Clock, Error, ErrorKind, Executor, Exhibit, Facts, Goal, Observation,
+    Outcome, Plan, Release, Request, Result, Run, Step, StepContext, Strategy as _, Target,
+    Verdict, Verifier, Version,
 };
 
 /// Tokio's clock, so that tests whose time is paused pass hours in no time.
@@ -58,6 +58,8 @@ pub(crate) struct Mischievous {
     mischief: Mischief,
     /// Called with the step before each request.
     hook: Mutex<Option<Hook>>,
+    /// Whether the platform answers nothing any more.
+    dark: Arc<AtomicBool>,
     pub(crate) requests: AtomicUsize,
 }
 
@@ -68,12 +70,20 @@ impl fmt::Debug for Mischievous {
 }
 
 impl Mischievous {
+    fn reach(&self) -> Result<()> {
+        if self.dark.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "call platform", "it does not answer"));
+        }
+        Ok(())
+    }
+
     async fn act(&self, context: &StepContext, step: &Step, forward: bool) -> Result<()> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let name = step.id.as_str();
         if let Some(hook) = self.hook.lock().unwrap().as_mut() {
             hook(name);
         }
+        self.reach()?;
         match self.mischief {
             Mischief::Panic { step, after: false } if forward && step == name => panic!("mischief"),
             Mischief::Hang { step } if forward && step == name => std::future::pending().await,
@@ -105,6 +115,7 @@ impl Executor for Mischievous {
     }
 
     async fn facts(&self, run: &Run) -> Result<Facts> {
+        self.reach()?;
         self.inner.facts(run).await
     }
 
@@ -156,6 +167,7 @@ impl Stage {
             inner: MemoryExecutor::new(sim.clone()),
             mischief,
             hook: Mutex::new(None),
+            dark: Arc::default(),
             requests: AtomicUsize::new(0),
         };
         Self {
@@ -170,6 +182,11 @@ impl Stage {
     /// Calls `hook` with each step's name before its request.
     pub(crate) fn before_each_request(&self, hook: impl FnMut(&str) + Send + 'static) {
         *self.executor.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Whether the platform answers nothing any more: to be set.
+    pub(crate) fn dark(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.executor.dark)
     }
 
     pub(crate) fn builder(&self) -> EngineBuilder {
@@ -200,12 +217,23 @@ impl Stage {
     }
 
     pub(crate) async fn plan_with(&self, ask: impl FnOnce(&mut Request)) -> Plan {
+        self.plan_by(&Replace::default(), ask).await
+    }
+
+    /// A plan whose last step can't be undone.
+    pub(crate) async fn final_plan(&self) -> Plan {
+        let mut strategy = Replace::default();
+        strategy.forget_old = true;
+        self.plan_by(&strategy, |_| {}).await
+    }
+
+    async fn plan_by(&self, strategy: &Replace, ask: impl FnOnce(&mut Request)) -> Plan {
         let target = Target::new("memory", "test", "web").unwrap();
         let observation = self.executor.inner.observe(&target).await.unwrap();
         let to = Release::new(Version::new("v1").unwrap());
         let mut request = Request::new(Goal::Release(to));
         ask(&mut request);
-        Replace::default().plan(&observation, &request).unwrap()
+        strategy.plan(&observation, &request).unwrap()
     }
 
     /// How often a request was sent so far.

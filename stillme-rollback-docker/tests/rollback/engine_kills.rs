@@ -123,8 +123,7 @@ async fn engine(arguments: &[&str]) -> String {
     let mut command = Command::new(script);
     // It is the one that answers there, if this is set at all.
     command.args(arguments).env_remove("DOCKER_HOST");
-    let output =
-        timeout(LIMIT, command.output()).await.expect("the engine is back in time").unwrap();
+    let output = timeout(LIMIT, command.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -195,7 +195,8 @@ impl Machine {
             let time = self.options.wait_after(attempt.failed_reads);
             return self.wait(time, WaitReason::Backoff(error.note), Point::Waiting(attempt));
         }
-        if attempt.direction == Direction::Undo {
+        // Nothing else can be done, and nothing is lost by waiting.
+        if attempt.direction == Direction::Undo || self.beyond_return() {
             return self.pause_blind(&error);
         }
         // What became of a request that was sent can't be seen: in doubt.

@@ -76,11 +76,12 @@ impl Machine {
         }
     }
 
-    /// The way back goes on when the platform answers again: nothing is lost, and nothing else can be
-    /// done meanwhile.
+    /// Where there is only one way left it goes on when the platform answers again: nothing is lost, and
+    /// nothing else can be done meanwhile.
     pub(super) fn pause_blind(&mut self, error: &CallError) -> Command {
+        let what = if self.progress.turned_back { "the way back" } else { "what is left" };
         self.pause(format!(
-            "the way back can't go on while the platform does not answer; resume when it does: {}",
+            "{what} can't go on while the platform does not answer; resume when it does: {}",
             error.note.message
         ))
     }
