@@ -14,14 +14,24 @@ use crate::scene::{self, key};
 impl DockerExecutor {
     pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
-        let (scene, all) = self.scene(run, &orders).await?;
-        // At once: users wait for the looks between the steps of a switch.
-        let (old, new, stand_in, protected) = tokio::try_join!(
-            self.seen(scene.old.as_ref()),
+        // At once, in two rounds: users wait for the looks between the steps of a switch.
+        let ((scene, all), old, protected, warm) = tokio::try_join!(
+            self.scene(run, &orders),
+            self.find(&orders.subject.old),
+            self.protection(&orders),
+            self.warm_network(run, &orders),
+        )?;
+        // One that its own stop deleted has another one in its place.
+        let is_other = |found: &&ContainerSummary| found.id != orders.subject.old;
+        let (other, new, stand_in) = tokio::try_join!(
+            self.seen(scene.old.as_ref().filter(is_other)),
             self.seen(scene.new.as_ref()),
             self.seen(scene.stand_in.as_ref().filter(|_| orders.stand_in.is_some())),
-            self.protection(&orders),
         )?;
+        let old = match &scene.old {
+            Some(found) if found.id == orders.subject.old => old,
+            _ => other,
+        };
         let mut facts = scene.facts(run.plan.to.version.as_str());
         if scene.old.is_some() {
             // Between the list and this look it may have gone: then it is the next look's business.
@@ -66,6 +76,8 @@ impl DockerExecutor {
                 facts = with_places(facts, old.as_ref(), &orders.swapped, key::old_network, OLD);
                 let running = new.as_ref().filter(|new| is_running(new.expose()));
                 facts = with_places(facts, running, &orders.swapped, key::place, NEW);
+                let warm = if warm { "there" } else { "absent" };
+                let facts = facts.with(key::WARM_NETWORK, warm);
                 self.warm_facts(run, gate, scene.new.as_ref(), new.as_ref(), facts).await
             }
             None => Ok(facts),
@@ -89,8 +101,6 @@ impl DockerExecutor {
         facts: Facts,
     ) -> Result<Facts> {
         let network = ContainerName::warm_network(&run.id);
-        let exists = self.engine.inspect_network(&network).await?.is_some();
-        let facts = facts.with(key::WARM_NETWORK, if exists { "there" } else { "absent" });
         let facts =
             with_networks(facts, new, std::slice::from_ref(&network), |_| key::NEW_WARM.to_owned());
         let warms = facts.get(key::NEW_WARM) == Some("joined");
@@ -107,6 +117,15 @@ impl DockerExecutor {
             _ => "over",
         };
         Ok(facts.with(key::READY, standing))
+    }
+
+    /// Whether the network on which the new container warms up is there, if the plan makes one.
+    async fn warm_network(&self, run: &Run, orders: &Orders) -> Result<bool> {
+        if orders.gate.is_none() || orders.proxy.is_some() {
+            return Ok(false);
+        }
+        let network = ContainerName::warm_network(&run.id);
+        Ok(self.engine.inspect_network(&network).await?.is_some())
     }
 
     /// The tag that protects the target image, if the plan sets one.

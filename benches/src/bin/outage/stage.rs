@@ -107,8 +107,9 @@ impl Stage {
         let http = HttpEngine::connect(&DockerEnv::from_env()?).await?;
         let info = http.info().await?;
         let (version, has_containerd_store) = (info.version, info.containerd_store);
-        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        let announces = major.is_some_and(|major| major >= 28);
+        // By its API: the version of an engine that was built from a module is that module's.
+        let minor = info.api.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+        let announces = minor.is_some_and(|minor| minor >= 48);
         let name = format!("Engine {version}");
         let repository = format!("rboutage-{}", std::process::id());
         let engine = Arc::new(http);
@@ -126,7 +127,7 @@ impl Stage {
         &self.name
     }
 
-    /// Whether the engine announces the address of a container that it started (since 28).
+    /// Whether the engine announces the address of a container that it started (since API 1.48).
     pub(crate) const fn announces(&self) -> bool {
         self.announces
     }
