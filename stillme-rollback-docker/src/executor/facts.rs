@@ -14,7 +14,8 @@ use crate::scene::{self, Scene, key};
 impl DockerExecutor {
     pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
-        // At once, in two rounds: users wait for the looks between the steps of a switch.
+        // At once, in two rounds: users wait for the looks between the steps of a switch. The image is asked
+        // for in a third one, when nobody waits.
         let ((scene, all), old, warm) = tokio::try_join!(
             self.scene(run, &orders),
             self.find(&orders.subject.old),
@@ -150,19 +151,18 @@ impl DockerExecutor {
     }
 }
 
-/// Whether users wait just now: the old one has left its place, and the new one does not have it yet. Then
-/// the image is not asked for, which takes 25 ms where images are in containerd's store: no step of a switch
-/// wants to know, and all others look before or after it.
+/// Whether users wait just now: both are there, the old one has left its place, and the new one does not have
+/// it yet. Then the image is not asked for, which takes 25 ms where images are in containerd's store: no step
+/// of a switch wants to know, and all others look when one of them serves, or is gone.
 fn nobody_serves(
     scene: &Scene,
     old: Option<&Secret<Value>>,
     new: Option<&Secret<Value>>,
     orders: &Orders,
 ) -> bool {
-    let is_up =
-        |one: &Option<ContainerSummary>| one.as_ref().is_some_and(|one| scene::is_up(&one.state));
+    let (Some(old_state), Some(new_state)) = (&scene.old, &scene.new) else { return false };
     if orders.gate.is_none() {
-        return !is_up(&scene.old) && !is_up(&scene.new);
+        return !scene::is_up(&old_state.state) && !scene::is_up(&new_state.state);
     }
     let is_apart = |container: Option<&Secret<Value>>| {
         let joined = container.map(|found| scene::networks(found.expose())).unwrap_or_default();
