@@ -50,8 +50,9 @@ fn serve(config: Config) -> io::Result<ExitCode> {
 
     let end = life.wait(None);
     if matches!(end, Some(End::Stopped)) {
-        log::event(&json!({"event": "draining", "milliseconds": config.drain.as_millis()}));
+        // Said once it is so: whoever reads it may ask at once.
         app.start_draining();
+        log::event(&json!({"event": "draining", "milliseconds": config.drain.as_millis()}));
         // A second signal, or the exit that a knob asks for, ends the drain at once.
         if let Some(end @ End::Crashed(_)) = life.wait(Some(config.drain)) {
             return Ok(end.code());
