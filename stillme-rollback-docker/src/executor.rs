@@ -8,6 +8,7 @@ mod gate;
 mod observe;
 pub(crate) mod place;
 mod restart;
+mod scene;
 mod stand_in;
 mod traffic;
 
@@ -80,11 +81,12 @@ impl DockerExecutor {
     ) -> Result<ContainerId> {
         match part {
             Part::Old => Ok(orders.subject.old.clone()),
-            Part::New => new_id(&self.scene(&context.run, orders).await?.0),
+            Part::New => self.new_container(&context.run, orders).await,
         }
     }
 
-    async fn scene(&self, run: &Run, orders: &Orders) -> Result<(Scene, Vec<ContainerSummary>)> {
+    /// A run's containers in the list of all.
+    async fn listed(&self, run: &Run, orders: &Orders) -> Result<(Scene, Vec<ContainerSummary>)> {
         let all = self.engine.list_containers(&ContainerFilter::all()).await?;
         let subject = &orders.subject;
         Ok((Scene::of(run, &subject.name, &subject.old, &all), all))
@@ -124,16 +126,16 @@ impl Executor for DockerExecutor {
                 engine.create_network(&network).await.map(drop)
             }
             Verb::JoinWarm => {
-                let (scene, _) = self.scene(&context.run, &orders).await?;
+                let new = self.new_container(&context.run, &orders).await?;
                 let network = ContainerName::warm_network(&context.run.id);
-                engine.connect_network(&network, &new_id(&scene)?, &json!({})).await.map(drop)
+                engine.connect_network(&network, &new, &json!({})).await.map(drop)
             }
             // Nothing is asked for: the old one has the name, and the new one gets ready by itself.
             Verb::KeepName | Verb::WarmUp { .. } => Ok(()),
             Verb::LeaveWarm => {
-                let (scene, _) = self.scene(&context.run, &orders).await?;
+                let new = self.new_container(&context.run, &orders).await?;
                 let network = ContainerName::warm_network(&context.run.id);
-                engine.disconnect_network(&network, &new_id(&scene)?).await.map(drop)
+                engine.disconnect_network(&network, &new).await.map(drop)
             }
             Verb::RemoveWarmNetwork => {
                 let network = ContainerName::warm_network(&context.run.id);
@@ -153,8 +155,8 @@ impl Executor for DockerExecutor {
                 engine.stop_container(old, grace).await.map(drop)
             }
             Verb::StartNew { .. } => {
-                let (scene, _) = self.scene(&context.run, &orders).await?;
-                engine.start_container(&new_id(&scene)?).await.map(drop)
+                let new = self.new_container(&context.run, &orders).await?;
+                engine.start_container(&new).await.map(drop)
             }
             Verb::PointTraffic { .. } => self.point(context, &orders, Part::New).await,
             Verb::DrainOld { limit_seconds } => {
@@ -166,8 +168,8 @@ impl Executor for DockerExecutor {
                 engine.rename_container(old, &aside).await.map(drop)
             }
             Verb::TakeOver => {
-                let (scene, _) = self.scene(&context.run, &orders).await?;
-                engine.rename_container(&new_id(&scene)?, name).await.map(drop)
+                let new = self.new_container(&context.run, &orders).await?;
+                engine.rename_container(&new, name).await.map(drop)
             }
             Verb::Dependent { holder, act } => {
                 self.apply_to_dependent(context, &orders, &holder, act).await
@@ -175,7 +177,7 @@ impl Executor for DockerExecutor {
             Verb::Unprotect { image, tag } => engine.untag_image(&tag, &image).await.map(drop),
             Verb::Retire { kept } => engine.remove_container(&kept, false).await.map(drop),
             Verb::ClearStrays => {
-                let (scene, _) = self.scene(&context.run, &orders).await?;
+                let (scene, _) = self.listed(&context.run, &orders).await?;
                 match scene.strays.first() {
                     Some(stray) => engine.remove_container(&stray.id, false).await.map(drop),
                     None => Ok(()),
@@ -188,7 +190,7 @@ impl Executor for DockerExecutor {
         let engine = self.engine.limited(context.time_left);
         let orders = Orders::of(&context.run)?;
         let name = &orders.subject.name;
-        let (scene, _) = self.scene(&context.run, &orders).await?;
+        let (scene, _) = self.listed(&context.run, &orders).await?;
         match Verb::of(step)? {
             Verb::Protect { image, tag } => engine.untag_image(&tag, &image).await.map(drop),
             Verb::Create { .. } => match scene.strays.first().or(scene.new.as_ref()) {
@@ -253,7 +255,7 @@ impl Executor for DockerExecutor {
     }
 
     async fn evidence(&self, run: &Run) -> Result<Vec<Exhibit>> {
-        let (scene, _) = self.scene(run, &Orders::of(run)?).await?;
+        let (scene, _) = self.listed(run, &Orders::of(run)?).await?;
         match scene.new {
             Some(new) => evidence::collect(self.engine.as_ref(), &self.key, &new).await,
             None => Ok(Vec::new()),

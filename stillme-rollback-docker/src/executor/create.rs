@@ -31,7 +31,7 @@ impl DockerExecutor {
         orders: &Orders,
         which: Which,
     ) -> Result<()> {
-        let (_, all) = self.scene(&context.run, orders).await?;
+        let (_, all) = self.listed(&context.run, orders).await?;
         let recreated = self.recreated(context, orders, which, &all).await?;
         let name = match which {
             Which::New => orders.subject.name.waiting(&context.run.id)?,
@@ -63,7 +63,7 @@ impl DockerExecutor {
         which: Which,
         network: &str,
     ) -> Result<()> {
-        let (scene, all) = self.scene(&context.run, orders).await?;
+        let (scene, all) = self.listed(&context.run, orders).await?;
         let recreated = self.recreated(context, orders, which, &all).await?;
         let is_it = |connect: &&Connect| connect.network == network;
         let Some(connect) = recreated.connects.iter().find(is_it) else {

@@ -22,12 +22,15 @@ impl DockerExecutor {
         &self,
         run: &Run,
         orders: &Orders,
-        all: &[ContainerSummary],
         mut facts: Facts,
     ) -> Result<Facts> {
+        if orders.dependents.is_empty() {
+            return Ok(facts);
+        }
+        let all = self.engine.list_containers(&ContainerFilter::all()).await?;
         for order in &orders.dependents {
             let old = self.find(&order.holder.id).await?;
-            let cast = Cast::of(run, &order.holder, all);
+            let cast = Cast::of(run, &order.holder, &all);
             facts = cast.facts(order, old.as_ref().map(|old| old.expose()), facts);
         }
         Ok(facts)
@@ -113,7 +116,7 @@ impl DockerExecutor {
                 "it names no such dependent",
             ));
         };
-        let (scene, _) = self.scene(&context.run, orders).await?;
+        let (scene, _) = self.listed(&context.run, orders).await?;
         let container = self.inspect(&holder.id).await?;
         let image = self.inspect_image(text(container.expose(), "/Image")).await?;
         let engine = EngineDetail::of(&self.engine.info().await?);

@@ -4,36 +4,27 @@ use serde_json::Value;
 use stillme_rollback_core::{Facts, ImageRef, Result, Run, Secret};
 
 use super::DockerExecutor;
-use super::traffic::Seen;
+use super::scene::Seen;
+use super::traffic;
 use crate::action::{Gate, Orders};
 use crate::detail::text;
-use crate::engine::ContainerSummary;
+use crate::engine::{ContainerFilter, ContainerSummary};
 use crate::names::{ContainerName, ImageId};
 use crate::scene::{self, Scene, key};
 
 impl DockerExecutor {
     pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
         let orders = Orders::of(run)?;
-        // At once, in two rounds: users wait for the looks between the steps of a switch. The image is asked
-        // for in a third one, when nobody waits.
-        let ((scene, all), old, warm) = tokio::try_join!(
-            self.scene(run, &orders),
-            self.find(&orders.subject.old),
-            self.warm_network(run, &orders),
-        )?;
-        // One that its own stop deleted has another one in its place.
-        let is_other = |found: &&ContainerSummary| found.id != orders.subject.old;
-        let (other, new, stand_in) = tokio::try_join!(
-            self.seen(scene.old.as_ref().filter(is_other)),
-            self.seen(scene.new.as_ref()),
-            self.seen(scene.stand_in.as_ref().filter(|_| orders.stand_in.is_some())),
-        )?;
+        // At once: users wait for the looks between the steps of a switch. The image is asked for in another
+        // round, when nobody waits.
+        let (seen, warm) =
+            tokio::try_join!(self.by_name(run, &orders), self.warm_network(run, &orders))?;
+        let (Seen { scene, old, new }, stand_in) = match seen {
+            Some(seen) => (seen, None),
+            None => self.by_list(run, &orders).await?,
+        };
         let nobody_serves = nobody_serves(&scene, old.as_ref(), new.as_ref(), &orders);
         let protected = self.protection(orders.protect.as_ref().filter(|_| !nobody_serves)).await?;
-        let old = match &scene.old {
-            Some(found) if found.id == orders.subject.old => old,
-            _ => other,
-        };
         let mut facts = scene.facts(run.plan.to.version.as_str());
         if scene.old.is_some() {
             // Between the list and this look it may have gone: then it is the next look's business.
@@ -49,27 +40,16 @@ impl DockerExecutor {
         if let Some(standing) = protected {
             facts = facts.with(key::PROTECTED, standing);
         }
-        for (image, tag) in &orders.unprotected {
-            let needed = all.iter().any(|container| container.image_id.as_ref() == Some(image));
-            let standing = if needed { "needed" } else { self.tag(image, tag).await? };
-            facts = facts.with(key::tag(image), standing);
-        }
-        facts = self.dependents_facts(run, &orders, &all, facts).await?;
+        facts = self.dependents_facts(run, &orders, facts).await?;
         if let Some(origin) = &orders.origin {
-            let is_there = all.iter().any(|container| container.id == origin.container);
+            let is_there = self.find(&origin.container).await?.is_some();
             facts = facts.with(key::ORIGIN, if is_there { "there" } else { "gone" });
         }
-        for kept in &orders.retired {
-            let found = all.iter().find(|container| container.id == *kept);
-            let standing = match found {
-                None => "gone",
-                Some(found) if scene::is_up(&found.state) => "running",
-                Some(_) => "there",
-            };
-            facts = facts.with(key::kept(kept), standing);
+        if !nobody_serves {
+            facts = self.retired_facts(&orders, facts).await?;
         }
         if let Some(proxy) = &orders.proxy {
-            let seen = Seen { scene: &scene, old: old.as_ref(), new: new.as_ref() };
+            let seen = traffic::Seen { scene: &scene, old: old.as_ref(), new: new.as_ref() };
             return self.traffic_facts(proxy, &orders, &seen, facts).await;
         }
         match &orders.gate {
@@ -84,6 +64,47 @@ impl DockerExecutor {
             }
             None => Ok(facts),
         }
+    }
+
+    /// A run's containers whatever became of them, and what stands in for the old one.
+    async fn by_list(&self, run: &Run, orders: &Orders) -> Result<(Seen, Option<Secret<Value>>)> {
+        let ((scene, _), old) =
+            tokio::try_join!(self.listed(run, orders), self.find(&orders.subject.old))?;
+        // One that its own stop deleted has another one in its place.
+        let is_other = |found: &&ContainerSummary| found.id != orders.subject.old;
+        let (other, new, stand_in) = tokio::try_join!(
+            self.seen(scene.old.as_ref().filter(is_other)),
+            self.seen(scene.new.as_ref()),
+            self.seen(scene.stand_in.as_ref().filter(|_| orders.stand_in.is_some())),
+        )?;
+        let old = match &scene.old {
+            Some(found) if found.id == orders.subject.old => old,
+            _ => other,
+        };
+        Ok((Seen { scene, old, new }, stand_in))
+    }
+
+    /// What earlier runs put aside and this one removes in the end.
+    async fn retired_facts(&self, orders: &Orders, mut facts: Facts) -> Result<Facts> {
+        for kept in &orders.retired {
+            let found = self.find(kept).await?;
+            let standing = match &found {
+                None => "gone",
+                Some(found) if is_running(found.expose()) => "running",
+                Some(_) => "there",
+            };
+            facts = facts.with(key::kept(kept), standing);
+        }
+        if orders.unprotected.is_empty() {
+            return Ok(facts);
+        }
+        let all = self.engine.list_containers(&ContainerFilter::all()).await?;
+        for (image, tag) in &orders.unprotected {
+            let needed = all.iter().any(|container| container.image_id.as_ref() == Some(image));
+            let standing = if needed { "needed" } else { self.tag(image, tag).await? };
+            facts = facts.with(key::tag(image), standing);
+        }
+        Ok(facts)
     }
 
     async fn seen(&self, container: Option<&ContainerSummary>) -> Result<Option<Secret<Value>>> {
@@ -152,8 +173,9 @@ impl DockerExecutor {
 }
 
 /// Whether users wait just now: both are there, the old one has left its place, and the new one does not have
-/// it yet. Then the image is not asked for, which takes 25 ms where images are in containerd's store: no step
-/// of a switch wants to know, and all others look when one of them serves, or is gone.
+/// it yet. Then images are not asked for, which takes 25 ms where they are in containerd's store, nor what is
+/// removed in the end: no step of a switch wants to know, and all others look when one of them serves, or is
+/// gone.
 fn nobody_serves(
     scene: &Scene,
     old: Option<&Secret<Value>>,

@@ -23,7 +23,7 @@ impl DockerExecutor {
             return engine.start_container(old).await.map(drop);
         }
         self.until_gone(old).await?;
-        let (scene, _) = self.scene(&context.run, orders).await?;
+        let (scene, _) = self.listed(&context.run, orders).await?;
         engine.start_container(&id(&scene)?).await.map(drop)
     }
 

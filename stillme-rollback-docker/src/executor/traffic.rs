@@ -92,7 +92,7 @@ impl DockerExecutor {
     ) -> Result<()> {
         let proxy = proxy(orders)?;
         let switch = self.switch_of(proxy)?;
-        let (scene, _) = self.scene(&context.run, orders).await?;
+        let (scene, _) = self.listed(&context.run, orders).await?;
         let (old, new) = tokio::try_join!(self.at(scene.old), self.at(scene.new))?;
         let to = if part == Part::Old { &old } else { &new };
         let to = to.clone().ok_or_else(gone)?;
@@ -120,7 +120,7 @@ impl DockerExecutor {
         limit: Duration,
     ) -> Result<()> {
         let proxy = proxy(orders)?;
-        let (scene, _) = self.scene(&context.run, orders).await?;
+        let (scene, _) = self.listed(&context.run, orders).await?;
         let from = if part == Part::Old { scene.old } else { scene.new };
         let from = self.at(from).await?.ok_or_else(gone)?;
         self.switch_of(proxy)?.drain(&from, limit).await
@@ -134,7 +134,7 @@ impl DockerExecutor {
         orders: &Orders,
         proxy: &Proxy,
     ) -> Result<()> {
-        let (scene, _) = self.scene(&context.run, orders).await?;
+        let (scene, _) = self.listed(&context.run, orders).await?;
         if scene.new.is_none_or(|new| new.state != "running") {
             return Ok(());
         }
