@@ -1,5 +1,46 @@
-//! Rollback of Kubernetes workloads: Deployment, StatefulSet, DaemonSet, blue-green and canary.
+//! Rollback of workloads of Kubernetes: back to a version that worked, verified, with a way back.
 //!
-//! **Nothing is implemented here yet.** The crate exists so that the workspace has its final shape:
-//! it will hold an `Executor` over the Kubernetes API and the strategies for each kind of workload,
-//! with the same file names as `stillme-rollback-docker`.
+//! - [`connect`] finds the API server as kubectl does; [`Cluster`](cluster::Cluster) is what this crate needs of one, a few
+//!   verbs over raw JSON, and [`HttpCluster`] is a real one.
+//! - [`history`] has the revisions of a workload, [`Wanted`] which one is meant.
+//! - [`TemplateBack`] plans, [`KubernetesExecutor`] does it, [`RolloutVerifier`] sees whether its pods run.
+//!
+//! Deployments so far. Nothing here logs a request or an answer: templates hold environment values.
+
+pub mod checks;
+pub mod cluster;
+pub mod connect;
+pub mod history;
+pub mod names;
+pub mod resource;
+
+mod action;
+mod detail;
+mod executor;
+mod http_cluster;
+mod mirror;
+mod object;
+mod owners;
+mod rollout;
+mod template;
+mod template_back;
+mod wanted;
+
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+
+/// A mockall mock of [`Cluster`](cluster::Cluster). **Exempt from semver.** What to know of such mocks stands in
+/// `stillme_rollback_core::mock`.
+#[cfg(feature = "mock")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mock")))]
+pub mod mock {
+    pub use crate::cluster::MockCluster;
+}
+
+pub use self::executor::KubernetesExecutor;
+pub use self::http_cluster::HttpCluster;
+pub use self::owners::Owner;
+pub use self::rollout::{RolloutVerifier, Trouble};
+pub use self::template_back::TemplateBack;
+pub use self::wanted::Wanted;

@@ -40,6 +40,7 @@ mod resolve;
 mod spec;
 mod streak;
 mod tcp;
+mod then;
 mod url;
 
 pub use self::address::{AddressPolicy, Denied};
@@ -52,4 +53,5 @@ pub use self::http::{
 pub use self::resolve::{Resolver, SystemResolver};
 pub use self::spec::{KINDS, SpecReader, verifier_from};
 pub use self::tcp::{TcpCheck, TcpCheckBuilder};
+pub use self::then::Then;
 pub use self::url::{Endpoint, HealthUrl, Host, InvalidUrl, Scheme};

@@ -68,7 +68,8 @@ impl DockerExecutor {
         orders: &Orders,
     ) -> Result<[Option<Secret<Value>>; 2]> {
         let name = &orders.subject.name;
-        let (named, waiting) = (ContainerRef::from(name), ContainerRef::from(&name.waiting(&run.id)?));
+        let (named, waiting) =
+            (ContainerRef::from(name), ContainerRef::from(&name.waiting(&run.id)?));
         let (named, waiting) = tokio::try_join!(
             self.engine.inspect_container(&named),
             self.engine.inspect_container(&waiting),

@@ -4,6 +4,7 @@
 //! refusals neither repeat a secret nor let the text steer a terminal.
 
 mod compose;
+mod deployment;
 mod docker;
 mod emergency;
 mod help;
@@ -15,6 +16,7 @@ mod values;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::compose::Compose;
+pub(crate) use self::deployment::{Deployment, Kubernetes};
 pub(crate) use self::docker::Docker;
 pub(crate) use self::emergency::{Emergency, Isolate, Stop};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     Docker(Docker),
     /// Take services of Docker Compose back to another version
     Compose(Compose),
+    /// Take a Deployment of Kubernetes back to another revision
+    Deployment(Deployment),
     /// Take a container off its networks, and keep it for a look; `--back` puts it on them again
     Isolate(Isolate),
     /// Stop a container, and keep it; `--back` starts it again

@@ -2,6 +2,7 @@
 
 pub(crate) mod abort;
 pub(crate) mod compose;
+pub(crate) mod deployment;
 pub(crate) mod docker;
 pub(crate) mod emergency;
 pub(crate) mod recover;

@@ -8,7 +8,9 @@ use clap::{CommandFactory as _, Parser as _};
 use stillme_rollback_core::{Error, ErrorKind, Printable};
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
-use crate::commands::{abort, compose, docker, emergency, resume, runs, show, versions};
+use crate::commands::{
+    abort, compose, deployment, docker, emergency, resume, runs, show, versions,
+};
 use crate::exit::{ERROR, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
 use crate::output;
@@ -43,6 +45,7 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
     match command {
         Command::Docker(arguments) => docker::run(&arguments, io, around).await,
         Command::Compose(arguments) => compose::run(&arguments, io, around).await,
+        Command::Deployment(arguments) => deployment::run(&arguments, io, around).await,
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
         Command::Stop(arguments) => emergency::stop(&arguments.emergency, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
@@ -68,6 +71,7 @@ fn format_of(command: &Command) -> Output {
     match command {
         Command::Docker(arguments) => arguments.rollback.format.output,
         Command::Compose(arguments) => arguments.rollback.format.output,
+        Command::Deployment(arguments) => arguments.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,
         Command::Stop(arguments) => arguments.emergency.format.output,
         Command::Versions(arguments) => arguments.format.output,

@@ -5,6 +5,7 @@
 
 mod compose;
 mod docker;
+mod kubernetes;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use stillme_rollback_core::{
 
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
+pub(crate) use self::kubernetes::Kubernetes;
 use crate::state_dir::StateDir;
 
 /// A platform that is connected to.
@@ -39,11 +41,16 @@ pub(crate) async fn of(target: &Target, state: &StateDir) -> Result<Box<dyn Plat
             compose.check_target(target).await?;
             Ok(Box::new(compose))
         }
+        "kubernetes" => {
+            let cluster = Kubernetes::connect_from_env(state).await?;
+            cluster.check_target(target).await?;
+            Ok(Box::new(cluster))
+        }
         _ => Err(Error::new(
             ErrorKind::Unsupported,
             "find target",
             format!(
-                "the run is of {target}, which is neither a Docker container nor a Compose service"
+                "the run is of {target}, which is neither a container, a Compose service nor a workload of Kubernetes"
             ),
         )
         .with_hint("nothing was touched; use the version that began the run")),

@@ -7,7 +7,8 @@ use stillme_rollback_core::journal::Journal;
 use stillme_rollback_core::lease::FileLease;
 use stillme_rollback_core::{CheckSpec, Plan, Result, Verifier};
 use stillme_rollback_docker::compose::ByProject;
-use stillme_rollback_verify::{All, HealthUrl, SpecReader};
+use stillme_rollback_k8s::checks as rollout;
+use stillme_rollback_verify::{All, HealthUrl, SpecReader, Then};
 
 use crate::cli::Patience;
 use crate::io::Surroundings;
@@ -33,7 +34,7 @@ pub(crate) fn engine(
 ) -> Result<Engine> {
     let verifier = match judge {
         Judge::Plan(url) => verifier(&plan.checks, platform, url)?,
-        Judge::Nobody => All::new(),
+        Judge::Nobody => Arc::new(All::new()),
     };
     let executor = platform.executor(plan)?;
     let journal = watched(Arc::new(state.journal()))?;
@@ -43,21 +44,36 @@ pub(crate) fn engine(
     if let Some(settle) = patience.settle {
         options.settle = settle;
     }
-    Ok(Engine::builder(executor, Arc::new(verifier), journal, lease).options(options).build())
+    Ok(Engine::builder(executor, verifier, journal, lease).options(options).build())
 }
 
 /// All of a plan's checks. `url` gives back the query that a plan never keeps.
-fn verifier(specs: &[CheckSpec], platform: &dyn Platform, url: Option<HealthUrl>) -> Result<All> {
+fn verifier(
+    specs: &[CheckSpec],
+    platform: &dyn Platform,
+    url: Option<HealthUrl>,
+) -> Result<Arc<dyn Verifier>> {
     let mut reader = SpecReader::new();
     if let Some(url) = url {
         reader = reader.url(url);
     }
-    specs.iter().try_fold(All::new(), |all, spec| {
+    let (mut first, mut all, mut others) = (None, All::new(), 0_usize);
+    for spec in specs {
         let verifier: Box<dyn Verifier> = match platform.verifier(spec)? {
             Some(verifier) => verifier,
             None => reader.read(spec)?,
         };
-        Ok(all.with_boxed(spec.title.clone(), verifier))
+        if rollout::comes_first(spec) {
+            first = Some(verifier);
+        } else {
+            all = all.with_boxed(spec.title.clone(), verifier);
+            others += 1;
+        }
+    }
+    Ok(match first {
+        Some(first) if others == 0 => Arc::from(first),
+        Some(first) => Arc::new(Then::new(first, Box::new(all))),
+        None => Arc::new(all),
     })
 }
 

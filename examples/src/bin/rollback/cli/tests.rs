@@ -25,6 +25,17 @@ fn defaults_are_those_of_the_help() {
 }
 
 #[test]
+fn a_deployment_goes_to_the_one_before_unless_told_otherwise() {
+    let Ok(Command::Deployment(web)) = parse("rollback deployment web -n prod --context x") else {
+        panic!()
+    };
+    assert_eq!(web.to, "previous");
+    assert_eq!(web.kubernetes.namespace.as_deref(), Some("prod"));
+    assert_eq!(web.kubernetes.context.as_deref(), Some("x"));
+    assert!(web.kubernetes.exec_plugins.is_empty() && !web.despite_owner);
+}
+
+#[test]
 fn what_means_nothing_is_refused() {
     for line in [
         "rollback",
@@ -45,6 +56,9 @@ fn what_means_nothing_is_refused() {
         "rollback docker web --to v1 --drain 10s",
         "rollback docker web --to v1 --output xml",
         "rollback versions kubernetes web",
+        "rollback deployment",
+        "rollback deployment web --to",
+        "rollback deployment web --plan --yes",
         "rollback resume a b",
         "rollback resume a --happened perhaps",
         "rollback resume a --plan",

@@ -1,0 +1,55 @@
+//! `rollback deployment`: a Deployment back to another revision.
+
+use stillme_rollback_core::{Plan, PlanRefusal, Strategy as _};
+use stillme_rollback_k8s::names::WorkloadRef;
+use stillme_rollback_k8s::{TemplateBack, Wanted};
+
+use crate::cli;
+use crate::exit::{Outcome, read};
+use crate::flow::{self, Job, Prepared, Terms};
+use crate::io::{Io, Surroundings};
+use crate::platform::Kubernetes;
+use crate::state_dir::StateDir;
+
+/// Takes a Deployment back.
+pub(crate) async fn run(
+    arguments: &cli::Deployment,
+    io: &mut Io,
+    around: &Surroundings,
+) -> Outcome {
+    let to = read(arguments.to.parse())?;
+    flow::run(&TakeBack { arguments, to }, &arguments.rollback, io, around).await
+}
+
+struct TakeBack<'a> {
+    arguments: &'a cli::Deployment,
+    to: Wanted,
+}
+
+impl Job for TakeBack<'_> {
+    async fn prepare(&self, terms: &Terms, state: &StateDir) -> Outcome<Prepared> {
+        let cluster = Kubernetes::connect(&self.arguments.kubernetes, state).await?;
+        let workload = read(cluster.deployment(&self.arguments.name))?;
+        let target = cluster.workloads().target(&workload).await?;
+        let planned = self.plan(&cluster, &workload, terms).await;
+        Ok(Prepared { target, planned, platform: Box::new(cluster) })
+    }
+}
+
+impl TakeBack<'_> {
+    async fn plan(
+        &self,
+        cluster: &Kubernetes,
+        workload: &WorkloadRef,
+        terms: &Terms,
+    ) -> Result<Plan, PlanRefusal> {
+        let container = self.arguments.container.as_deref();
+        let (observation, goal) =
+            cluster.workloads().observe_for(workload, &self.to, container).await?;
+        let strategy = match self.arguments.despite_owner {
+            true => TemplateBack::new().despite_owner(),
+            false => TemplateBack::new(),
+        };
+        strategy.plan(&observation, &terms.request(goal))
+    }
+}

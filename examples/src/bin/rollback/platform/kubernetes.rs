@@ -1,0 +1,92 @@
+//! A Kubernetes cluster.
+
+use std::sync::Arc;
+
+use stillme_rollback_core::{
+    CheckSpec, Error, ErrorKind, Executor, HashKey, Plan, Result, Target, Verifier,
+};
+use stillme_rollback_k8s::connect::{Access, Connected};
+use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
+use stillme_rollback_k8s::{KubernetesExecutor, checks};
+
+use super::Platform;
+use crate::cli;
+use crate::state_dir::StateDir;
+
+/// The cluster that kubectl would use.
+pub(crate) struct Kubernetes {
+    executor: KubernetesExecutor,
+    namespace: Namespace,
+    server: String,
+}
+
+impl Kubernetes {
+    /// Connects to it as the command line says. The key of digests will be that of the folder.
+    pub(crate) async fn connect(options: &cli::Kubernetes, state: &StateDir) -> Result<Self> {
+        let access = match &options.kubeconfig {
+            Some(file) => Access::of_file(file),
+            None => Access::from_env(),
+        };
+        let access =
+            access.with_context(options.context.clone()).allowing(options.exec_plugins.clone());
+        let connected = access.connect().await?;
+        let namespace = options.namespace.as_deref().map(Namespace::new).transpose()?;
+        Ok(Self::on(connected, namespace, state.hash_key()?))
+    }
+
+    /// Connects to what the environment says.
+    pub(super) async fn connect_from_env(state: &StateDir) -> Result<Self> {
+        Ok(Self::on(Access::from_env().connect().await?, None, state.hash_key()?))
+    }
+
+    fn on(connected: Connected, namespace: Option<Namespace>, key: HashKey) -> Self {
+        Self {
+            executor: KubernetesExecutor::new(Arc::new(connected.cluster), key),
+            namespace: namespace.unwrap_or(connected.namespace),
+            server: connected.server,
+        }
+    }
+
+    /// A Deployment in the namespace that is meant.
+    pub(crate) fn deployment(&self, name: &str) -> Result<WorkloadRef> {
+        let name = ObjectName::new(name)?;
+        Ok(WorkloadRef::new(self.namespace.clone(), Kind::Deployment, name))
+    }
+
+    /// The executor.
+    pub(crate) fn workloads(&self) -> &KubernetesExecutor {
+        &self.executor
+    }
+
+    /// Goes on if a run's target is a workload of this cluster.
+    pub(super) async fn check_target(&self, target: &Target) -> Result<()> {
+        let (workload, _) = WorkloadRef::of(target)?;
+        let here = self.executor.target(&workload).await?;
+        if here == *target {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Mismatch,
+            "find target",
+            "the run is of another workload than the one of that name that is here",
+        )
+        .with_context("server here", self.server.as_str())
+        .with_hint(
+            "nothing was touched; it was made anew since, or KUBECONFIG names another cluster",
+        ))
+    }
+}
+
+impl Platform for Kubernetes {
+    fn executor(&self, _plan: &Plan) -> Result<Arc<dyn Executor>> {
+        // What it does not know it refuses, step by step.
+        Ok(Arc::new(self.executor.clone()))
+    }
+
+    fn verifier(&self, check: &CheckSpec) -> Result<Option<Box<dyn Verifier>>> {
+        if !checks::is_ours(check) {
+            return Ok(None);
+        }
+        checks::verifier(check, &self.executor).map(Some)
+    }
+}

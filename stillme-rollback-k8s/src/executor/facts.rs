@@ -1,0 +1,54 @@
+//! Looks where a plan stands.
+
+use serde_json::Value;
+use stillme_rollback_core::{Facts, Foreign, Printable, Result, Run};
+
+use super::KubernetesExecutor;
+use crate::action::Order;
+use crate::names::{ANNOTATION_VERIFIED, WorkloadRef};
+use crate::object::{self, text};
+
+/// The keys of the facts.
+pub(crate) mod key {
+    /// Whose template the workload has: `from`, `to` or `other`.
+    pub(crate) const TEMPLATE: &str = "template";
+    /// Whether the version that is gone back to is noted as verified: `set` or `unset`.
+    pub(crate) const MARK: &str = "mark";
+}
+
+impl KubernetesExecutor {
+    pub(super) async fn all_facts(&self, run: &Run) -> Result<Facts> {
+        let (workload, uid) = WorkloadRef::of(&run.plan.target)?;
+        let order = Order::of(run)?;
+        let facts = Facts::new().with(key::TEMPLATE, "other").with(key::MARK, "unset");
+        let Some(live) = self.look_at(&workload, &uid).await? else {
+            return Ok(facts.with_foreign(Foreign::new(format!("{workload} was deleted"))));
+        };
+        let live = live.expose();
+        if object::uid(live) != uid {
+            let since = text(live, "/metadata/creationTimestamp");
+            let found = format!("{workload} was deleted and made anew at {}", Printable(since));
+            return Ok(facts.with_foreign(by(Foreign::new(found), live)));
+        }
+        let verified = object::annotation(live, ANNOTATION_VERIFIED).unwrap_or_default();
+        let is_marked = verified.split(',').any(|hash| hash == order.to.hash);
+        let facts = facts.with(key::MARK, if is_marked { "set" } else { "unset" });
+        let digest = self.digest_of(live);
+        if digest == order.from.digest {
+            return Ok(facts.with(key::TEMPLATE, "from"));
+        }
+        if digest == order.to.digest {
+            return Ok(facts.with(key::TEMPLATE, "to"));
+        }
+        let images =
+            crate::template::images(live.pointer("/spec/template").unwrap_or(&Value::Null));
+        let images: Vec<_> = images.into_iter().map(|(_, image)| image).collect();
+        let found = format!("{workload} now has another template ({})", images.join(", "));
+        Ok(facts.with_foreign(by(Foreign::new(Printable(&found).to_string()), live)))
+    }
+}
+
+fn by(mut foreign: Foreign, live: &Value) -> Foreign {
+    foreign.who = object::last_writer_of_template(live).map(|who| Printable(&who).to_string());
+    foreign
+}

@@ -1,0 +1,157 @@
+//! Looks at a workload before there is a plan.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use stillme_rollback_core::{
+    Error, ErrorKind, Evidence, Goal, Observation, Release, Result, Target,
+};
+use tokio::time::{Instant, sleep};
+
+use super::{KubernetesExecutor, preflight, resource};
+use crate::cluster::{Object, Selection};
+use crate::detail::{Detail, Preflight};
+use crate::history::{History, Revision};
+use crate::names::{Uid, WorkloadRef};
+use crate::object;
+use crate::resource::REPLICA_SETS;
+use crate::wanted::Wanted;
+
+/// How long a controller gets to see a template that was written just before.
+const OBSERVED_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks at whether it did.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl KubernetesExecutor {
+    /// The target that a workload is.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none, and whatever kept the server from telling.
+    pub async fn target(&self, workload: &WorkloadRef) -> Result<Target> {
+        let found = self.read(workload).await?;
+        workload.target(&object::uid(found.expose()))
+    }
+
+    /// What a workload ran.
+    ///
+    /// # Errors
+    /// As for [`target`](Self::target).
+    pub async fn history(&self, workload: &WorkloadRef) -> Result<History> {
+        Ok(self.read_with_history(workload).await?.1)
+    }
+
+    /// Looks at a workload and finds the revision that is wanted, and asks the server whether the way there and back
+    /// is free: what a plan is made of. `container`: whose image is meant, where pods have several.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such workload or revision, with what there is. Nothing was touched.
+    pub async fn observe_for(
+        &self,
+        workload: &WorkloadRef,
+        wanted: &Wanted,
+        container: Option<&str>,
+    ) -> Result<(Observation, Goal)> {
+        let (live, history) = self.read_with_history(workload).await?;
+        let target = workload.target(&object::uid(live.expose()))?;
+        let revision = wanted.resolve(&history, container)?.clone();
+        let preflight = self.preflight(workload, live.expose(), &history, &revision).await?;
+        let goal = Goal::Release(release(&revision)?);
+        Ok((observation(&target, live, history, preflight)?, goal))
+    }
+
+    pub(super) async fn observe_all(&self, target: &Target) -> Result<Observation> {
+        let (workload, uid) = WorkloadRef::of(target)?;
+        let (live, history) = self.read_same(&workload, &uid).await?;
+        observation(target, live, history, Preflight::default())
+    }
+
+    async fn read_same(&self, workload: &WorkloadRef, uid: &Uid) -> Result<(Object, History)> {
+        let (live, history) = self.read_with_history(workload).await?;
+        if object::uid(live.expose()) == *uid {
+            return Ok((live, history));
+        }
+        Err(Error::new(
+            ErrorKind::NotFound,
+            "find workload",
+            format!("{workload} is another one by now"),
+        )
+        .with_hint("nothing was touched; look at it again"))
+    }
+
+    /// A workload and its history. One whose template its controller has not seen yet is looked at again: without
+    /// that, what runs would be taken for older than it is.
+    async fn read_with_history(&self, workload: &WorkloadRef) -> Result<(Object, History)> {
+        let begin = Instant::now();
+        loop {
+            let live = self.read(workload).await?;
+            let selection = Selection::labels(object::selector(live.expose()));
+            let sets = self.cluster.list(REPLICA_SETS, &workload.namespace, &selection).await?;
+            let sets: Vec<_> = sets.iter().map(|set| set.expose()).collect();
+            let history = History::of_deployment(live.expose(), &sets, &self.key)?;
+            let is_seen = object::is_observed(live.expose()) && history.current().is_some();
+            if is_seen || begin.elapsed() > OBSERVED_WITHIN {
+                self.keep_templates(history.revisions.iter().filter_map(|revision| {
+                    let set = sets.iter().find(|set| object::uid(set) == revision.uid)?;
+                    Some((revision.digest.clone(), (*set).clone()))
+                }));
+                return Ok((live, history));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn read(&self, workload: &WorkloadRef) -> Result<Object> {
+        let kind = resource(workload.kind);
+        let found = self.cluster.get(kind, &workload.namespace, &workload.name).await?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "find workload", format!("there is no {workload}"))
+                .with_hint(format!(
+                    "nothing was touched; `kubectl --namespace {} get {}s` lists them",
+                    workload.namespace, workload.kind
+                ))
+        })
+    }
+
+    async fn preflight(
+        &self,
+        workload: &WorkloadRef,
+        live: &Value,
+        history: &History,
+        to: &Revision,
+    ) -> Result<Preflight> {
+        let from = history.current();
+        let same = from.is_none_or(|from| from.digest == to.digest);
+        let patch = if same { None } else { self.rehearsal_patch(live, to) };
+        preflight::ask(
+            self.cluster.as_ref(),
+            workload,
+            patch,
+            self.known_template(&to.digest).as_ref(),
+        )
+        .await
+    }
+}
+
+fn observation(
+    target: &Target,
+    live: Object,
+    history: History,
+    preflight: Preflight,
+) -> Result<Observation> {
+    let mut observation = Observation::new(target.clone());
+    observation.running = history.current().map(running).transpose()?;
+    observation.releases = history.others().map(release).collect::<Result<_>>()?;
+    let workload = live.expose().clone();
+    observation.detail = Detail { workload, history, preflight }.into_secret();
+    Ok(observation)
+}
+
+fn running(revision: &Revision) -> Result<Release> {
+    Ok(revision.release()?.with_evidence(Evidence::Running))
+}
+
+fn release(revision: &Revision) -> Result<Release> {
+    let kept =
+        Evidence::Kept { instance: format!("{} (revision {})", revision.name, revision.number) };
+    Ok(revision.release()?.with_evidence(kept))
+}

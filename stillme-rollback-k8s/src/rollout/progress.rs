@@ -1,0 +1,237 @@
+//! How far a Deployment's rollout is: a pure function of what the cluster shows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::pods::{self, GRACE, Outlook, Trouble};
+use crate::object::{self, number, text};
+use crate::template::HASH_LABEL;
+
+/// What is judged.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    /// The workload.
+    pub(crate) workload: &'a Value,
+    /// All pods that its selector finds.
+    pub(crate) pods: Vec<&'a Value>,
+    /// The template hash of the version that shall run.
+    pub(crate) hash: &'a str,
+    /// The restarts of pods when they were seen first, by uid.
+    pub(crate) before: &'a BTreeMap<String, i64>,
+    /// How long it has been watched.
+    pub(crate) watched: Duration,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Only pods of the version run, all of them available.
+    Done {
+        /// How many.
+        pods: i64,
+    },
+    /// Nothing shall run, so nothing can be seen.
+    Nothing,
+    /// Not yet, and this is missing.
+    Waiting(String),
+    /// It will not get there.
+    Failed(String),
+}
+
+/// Judges it. The controller's `Progressing` condition is not read: after an undo it may be the one from before
+/// (it is reset at the next progress, not at a new wish), so its deadline would be somebody else's.
+pub(crate) fn progress(scene: &Scene<'_>) -> Progress {
+    let workload = scene.workload;
+    if !object::is_observed(workload) {
+        return Progress::Waiting("the controller has not seen the new template yet".to_owned());
+    }
+    let wanted = workload.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    if wanted == 0 {
+        return Progress::Nothing;
+    }
+    let (ours, others): (Vec<_>, Vec<_>) =
+        scene.pods.iter().partition(|pod| object::label(pod, HASH_LABEL) == Some(scene.hash));
+    let troubles = troubles(&ours, scene.before);
+    if let Some(why) =
+        hopeless(&troubles, scene.watched).or_else(|| no_pods(workload, scene.watched))
+    {
+        return Progress::Failed(why);
+    }
+    let count = |key: &str| number(workload, &format!("/status/{key}"));
+    let (updated, available, all) =
+        (count("updatedReplicas"), count("availableReplicas"), count("replicas"));
+    let ready = ours.iter().filter(|pod| pods::is_ready(pod) && !object::is_ending(pod)).count();
+    let is_complete = updated == wanted
+        && all == wanted
+        && available == wanted
+        && others.is_empty()
+        && i64::try_from(ready).is_ok_and(|ready| ready == wanted);
+    if is_complete {
+        return Progress::Done { pods: wanted };
+    }
+    let mut missing = vec![format!("{ready} of {wanted} pods are ready")];
+    if !others.is_empty() {
+        let ending = others.iter().filter(|pod| object::is_ending(pod)).count();
+        missing.push(format!(
+            "{} pods of other versions are there, {ending} of them ending",
+            others.len()
+        ));
+    }
+    if workload.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        missing.push("it is paused, so that its controller does nothing".to_owned());
+    }
+    missing.extend(troubles.first().map(|(pod, trouble)| format!("pod {pod}: {trouble}")));
+    Progress::Waiting(missing.join("; "))
+}
+
+fn troubles(pods: &[&&Value], before: &BTreeMap<String, i64>) -> Vec<(String, Trouble)> {
+    let living = pods.iter().filter(|pod| !object::is_ending(pod));
+    let mut found: Vec<_> = living
+        .filter_map(|pod| {
+            let before = before.get(object::uid(pod).as_str()).copied().unwrap_or_default();
+            Some((object::name(pod).to_owned(), pods::trouble(pod, before)?))
+        })
+        .collect();
+    found.sort_by_key(|(_, trouble)| trouble.outlook() != Outlook::Hopeless);
+    found
+}
+
+/// All pods that are not ready are hopeless. As long as one may get there, so may the others on another node.
+fn hopeless(troubles: &[(String, Trouble)], watched: Duration) -> Option<String> {
+    let is_hopeless = |trouble: &Trouble| match trouble.outlook() {
+        Outlook::Hopeless => true,
+        Outlook::Doubtful => watched > GRACE,
+        Outlook::Usual => false,
+    };
+    let all = !troubles.is_empty() && troubles.iter().all(|(_, trouble)| is_hopeless(trouble));
+    let (pod, trouble) = troubles.first().filter(|_| all)?;
+    let more = troubles.len() - 1;
+    let others = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Some(format!("pod {pod}: {trouble}{others}"))
+}
+
+/// Why no pod can be made: a quota, or what admission says.
+fn no_pods(workload: &Value, watched: Duration) -> Option<String> {
+    // Long enough for a failure of the version before to be taken off again.
+    if watched < Duration::from_secs(1) {
+        return None;
+    }
+    let all = workload.pointer("/status/conditions")?.as_array()?;
+    let failure = all.iter().find(|condition| {
+        text(condition, "/type") == "ReplicaFailure"
+            && text(condition, "/status") == "True"
+            && text(condition, "/reason") == "FailedCreate"
+    })?;
+    let said: String = text(failure, "/message").chars().take(300).collect();
+    Some(format!("no pod can be made: {said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workload(updated: i64, available: i64, all: i64) -> Value {
+        json!({
+            "metadata": {"generation": 2}, "spec": {"replicas": 2},
+            "status": {
+                "observedGeneration": 2, "updatedReplicas": updated,
+                "availableReplicas": available, "replicas": all,
+                // From before: it must not be believed.
+                "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}],
+            },
+        })
+    }
+
+    fn pod(name: &str, hash: &str, ready: bool) -> Value {
+        json!({
+            "metadata": {"name": name, "uid": name, "labels": {HASH_LABEL: hash}},
+            "status": {"phase": "Running", "conditions": [
+                {"type": "Ready", "status": if ready { "True" } else { "False" }},
+            ]},
+        })
+    }
+
+    fn failing(name: &str, message: &str) -> Value {
+        let mut pod = pod(name, "to", false);
+        pod["status"]["containerStatuses"] =
+            json!([{"state": {"waiting": {"reason": "ErrImagePull", "message": message}}}]);
+        pod
+    }
+
+    fn judged(workload: &Value, pods: &[Value], watched: u64) -> Progress {
+        let watched = Duration::from_secs(watched);
+        let pods = pods.iter().collect();
+        progress(&Scene { workload, pods, hash: "to", before: &BTreeMap::new(), watched })
+    }
+
+    #[test]
+    fn it_is_done_when_only_available_pods_of_the_version_are_there() {
+        let both = [pod("a", "to", true), pod("b", "to", true)];
+        assert_eq!(judged(&workload(2, 2, 2), &both, 0), Progress::Done { pods: 2 });
+        for (status, pods) in [
+            (workload(1, 2, 2), both.to_vec()),
+            (workload(2, 1, 2), both.to_vec()),
+            (workload(2, 2, 3), both.to_vec()),
+            (workload(2, 2, 2), vec![pod("a", "to", true), pod("b", "to", false)]),
+            (workload(2, 2, 2), vec![pod("a", "to", true)]),
+            (workload(2, 2, 2), [&both[..], &[pod("c", "from", true)]].concat()),
+        ] {
+            assert!(matches!(judged(&status, &pods, 0), Progress::Waiting(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_the_controller_has_not_seen_says_nothing() {
+        let mut stale = workload(2, 2, 2);
+        stale["metadata"]["generation"] = 3.into();
+        let pods = [pod("a", "to", true), pod("b", "to", true)];
+        assert!(
+            matches!(judged(&stale, &pods, 0), Progress::Waiting(why) if why.contains("not seen"))
+        );
+    }
+
+    #[test]
+    fn no_replicas_prove_nothing() {
+        let mut none = workload(0, 0, 0);
+        none["spec"]["replicas"] = 0.into();
+        assert_eq!(judged(&none, &[], 0), Progress::Nothing);
+    }
+
+    #[test]
+    fn it_fails_when_every_pod_that_is_not_ready_is_hopeless() {
+        let gone = failing("a", "not found");
+        let timeout = failing("b", "i/o timeout");
+        let status = workload(2, 0, 2);
+        assert!(
+            matches!(judged(&status, std::slice::from_ref(&gone), 0), Progress::Failed(why) if why.contains("pod a"))
+        );
+        assert!(matches!(
+            judged(&status, &[gone.clone(), timeout.clone()], 0),
+            Progress::Waiting(_)
+        ));
+        assert!(matches!(judged(&status, &[gone.clone(), timeout], 61), Progress::Failed(_)));
+        assert!(matches!(
+            judged(&status, &[gone.clone(), pod("c", "to", false)], 61),
+            Progress::Waiting(_)
+        ));
+        // A pod of another version has no say.
+        let mut other = gone;
+        other["metadata"]["labels"][HASH_LABEL] = "from".into();
+        assert!(matches!(judged(&status, &[other], 61), Progress::Waiting(_)));
+    }
+
+    #[test]
+    fn a_quota_is_told() {
+        let mut refused = workload(0, 0, 0);
+        refused["status"]["conditions"] = json!([{
+            "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+            "message": "pods \"web\" is forbidden: exceeded quota",
+        }]);
+        assert!(matches!(judged(&refused, &[], 0), Progress::Waiting(_)));
+        assert!(matches!(judged(&refused, &[], 2), Progress::Failed(why) if why.contains("quota")));
+    }
+}

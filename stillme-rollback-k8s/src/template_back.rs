@@ -1,0 +1,224 @@
+//! The strategy `template-back`: a version's template is put into the workload again, whose controller replaces
+//! its pods as it would for any deploy.
+
+mod notes;
+
+use stillme_rollback_core::{
+    Condition, Error, ErrorKind, Goal, Observation, Phase, Plan, PlanRefusal, Printable, Request,
+    Result, Step, StepId, StepKind, Strategy, Undo,
+};
+
+use crate::action::{Marks, Order, Verb};
+use crate::checks;
+use crate::detail::Detail;
+use crate::executor::key;
+use crate::history::Revision;
+use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, WorkloadRef};
+use crate::object;
+use crate::owners::owners;
+use crate::wanted::Wanted;
+
+/// Back to the template of another revision.
+///
+/// One patch moves the workload, only if nothing was written since it was looked at; nothing else of it is touched.
+/// The controller starts the pods of that version and ends the others as the workload's own strategy says, so that
+/// no request is lost where readiness and draining are right. A verdict that fails puts the template of before back
+/// in the same way.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct TemplateBack {
+    /// Also a workload that Argo CD or Flux writes, who will take the rollback back.
+    despite_owner: bool,
+}
+
+impl TemplateBack {
+    /// The strategy.
+    pub const fn new() -> Self {
+        Self { despite_owner: false }
+    }
+
+    /// Also workloads that somebody reverts by himself (Argo CD, Flux), which are refused otherwise.
+    #[must_use]
+    pub const fn despite_owner(mut self) -> Self {
+        self.despite_owner = true;
+        self
+    }
+}
+
+impl Strategy for TemplateBack {
+    fn name(&self) -> &'static str {
+        "template-back"
+    }
+
+    fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
+        let (workload, _) = WorkloadRef::of(&observation.target)?;
+        let detail = Detail::of(&observation.detail)?;
+        let from = detail.history.current().ok_or_else(|| unseen(&workload))?;
+        let to = wanted(&detail, request)?;
+        if to.digest == from.digest {
+            return Err(PlanRefusal::AlreadyThere(to.release()?));
+        }
+        self.check(&workload, &detail)?;
+        let mut plan =
+            Plan::new(self.name(), observation.target.clone(), from.release()?, to.release()?);
+        plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
+        plan.on_inconclusive = request.on_inconclusive;
+        plan.checks = checks::with_rollout(&request.checks);
+        plan.expected_outage = notes::expected_outage(&detail.workload);
+        plan.notes = notes::notes(&detail, from, to);
+        plan.starts = is(key::TEMPLATE, "from");
+        plan.steps = steps(&workload, &detail, from, to, request)?;
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+impl TemplateBack {
+    /// What is refused before anything is touched.
+    fn check(&self, workload: &WorkloadRef, detail: &Detail) -> Result<()> {
+        let live = &detail.workload;
+        if live.pointer("/spec/paused") == Some(&true.into()) {
+            return Err(refused("it is paused, so that its controller would not move its pods")
+                .with_hint(format!(
+                    "nothing was touched; `kubectl --namespace {} rollout resume {}/{}` goes on with what it has now",
+                    workload.namespace, workload.kind, workload.name
+                )));
+        }
+        if object::is_ending(live) {
+            return Err(refused("it is being deleted").with_hint("nothing was touched"));
+        }
+        if live.pointer("/spec/revisionHistoryLimit").and_then(serde_json::Value::as_i64) == Some(0)
+        {
+            return Err(refused(
+                "it keeps no history (revisionHistoryLimit: 0), so there would be no way back from the rollback",
+            )
+            .with_hint("nothing was touched; set revisionHistoryLimit to 1 or more"));
+        }
+        let preflight = &detail.preflight;
+        if !preflight.denied.is_empty() {
+            return Err(Error::new(
+                ErrorKind::PermissionDenied,
+                "plan rollback",
+                "what the rollback or its way back needs is not allowed",
+            )
+            .with_context("not allowed", preflight.denied.join(", "))
+            .with_hint("nothing was touched; docs/kubernetes.md has the Role"));
+        }
+        if let Some(said) = &preflight.rehearsal {
+            return Err(refused("the API server would refuse the template")
+                .with_context("it says", Printable(said).to_string())
+                .with_hint("nothing was touched"));
+        }
+        if !preflight.missing.is_empty() {
+            return Err(refused("the version needs what is not there any more")
+                .with_context("missing", Printable(&preflight.missing.join(", ")).to_string())
+                .with_hint("nothing was touched; make it again, or go back to another version"));
+        }
+        let reverting = owners(live).into_iter().find(|owner| owner.reverts_by_itself());
+        match reverting {
+            Some(owner) if !self.despite_owner => Err(refused("somebody would take the rollback back")
+                .with_context("who", Printable(&owner.to_string()).to_string())
+                .with_hint("nothing was touched; go back where it is written, or stop that first and use --despite-owner")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The revision that was asked for.
+fn wanted<'a>(detail: &'a Detail, request: &Request) -> Result<&'a Revision> {
+    let history = &detail.history;
+    match &request.to {
+        Goal::Previous => Wanted::Previous.resolve(history, None),
+        Goal::Release(release) => {
+            Wanted::Hash(release.version.as_str().to_owned()).resolve(history, None)
+        }
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            "plan rollback",
+            "it is no goal of this version",
+        )
+        .with_hint("nothing was touched")),
+    }
+}
+
+fn steps(
+    workload: &WorkloadRef,
+    detail: &Detail,
+    from: &Revision,
+    to: &Revision,
+    request: &Request,
+) -> Result<Vec<Step>> {
+    let live = &detail.workload;
+    let marks = |key: &str| object::annotation(live, key).map(str::to_owned);
+    let before = Marks { run: marks(ANNOTATION_RUN), left: marks(ANNOTATION_LEFT) };
+    let order = Order { from: from.into(), to: to.into(), before };
+    let undo = format!(
+        "kubectl --namespace {} rollout undo {}/{}",
+        workload.namespace, workload.kind, workload.name
+    );
+    let title = format!("put the template of revision {} ({}) into {workload}", to.number, to.hash);
+    let set = Step::apply(
+        StepId::new("set-template")?,
+        Phase::Switch,
+        StepKind::Observable,
+        title,
+        Verb::SetTemplate(Box::new(order)).action(),
+    )
+    .expects(is(key::TEMPLATE, "from"))
+    .makes(is(key::TEMPLATE, "to"))
+    .undo(Undo::Restores(is(key::TEMPLATE, "from")))
+    .by_hand(
+        format!("{undo} --to-revision={}", to.number),
+        Some(format!("{undo} --to-revision={}", from.number)),
+    );
+    let verdict = Step::verdict(StepId::new("verdict")?, "see whether it works", request.deadline);
+    let mut steps = vec![set, verdict];
+    if !to.verified {
+        steps.push(mark(workload, to)?);
+    }
+    Ok(steps)
+}
+
+/// After the verdict a failure to note it must not take the rollback back: it is a step on which the engine
+/// insists.
+fn mark(workload: &WorkloadRef, to: &Revision) -> Result<Step> {
+    let step = Step::apply(
+        StepId::new("mark-verified")?,
+        Phase::Commit,
+        StepKind::Observable,
+        format!("note that {} is verified, for `last-good`", to.hash),
+        Verb::MarkVerified { hash: to.hash.clone() }.action(),
+    );
+    Ok(step
+        .expects(is(key::MARK, "unset"))
+        .makes(is(key::MARK, "set"))
+        .undo(Undo::Impossible)
+        .by_hand(
+            format!(
+                "kubectl --namespace {} annotate {}/{} --overwrite {}={}",
+                workload.namespace,
+                workload.kind,
+                workload.name,
+                crate::names::ANNOTATION_VERIFIED,
+                to.hash
+            ),
+            None,
+        ))
+}
+
+fn is(key: &str, value: &str) -> Condition {
+    Condition::new().is(key, value)
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(ErrorKind::Rejected, "plan rollback", why)
+}
+
+fn unseen(workload: &WorkloadRef) -> Error {
+    refused("its controller has not seen the template that it has now, so what runs is not known")
+        .with_context("workload", workload.to_string())
+        .with_hint("nothing was touched; is the controller manager running?")
+}
+
+#[cfg(test)]
+mod tests;

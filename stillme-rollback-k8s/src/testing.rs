@@ -1,0 +1,8 @@
+//! A namespace with one Deployment in memory, deterministic: for crash matrices over the real executor.
+
+mod cluster;
+mod model;
+mod patch;
+
+pub use self::cluster::{ModelCluster, ModelVerifier};
+pub use self::model::{ClusterCall, ClusterModel, ClusterReply};

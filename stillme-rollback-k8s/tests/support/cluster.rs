@@ -1,0 +1,244 @@
+//! The cluster that tests run against, one for a test program, and a namespace for each test.
+//!
+//! `STILLME_TEST_KUBECONFIG` names a kubeconfig of any cluster; else `STILLME_TEST_CONTROL_PLANE` names the folder that
+//! `testbed/cluster/build.sh` printed, and a control plane is started from there. Without either, tests that need a
+//! cluster say that they are left out; with `STILLME_TEST_CLUSTER=required` they fail.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use kube_client::Client;
+use kube_client::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+use stillme_rollback_k8s::HttpCluster;
+use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
+
+/// How long anything that a test awaits may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+struct Plane {
+    kubeconfig: PathBuf,
+    audit_log: Option<PathBuf>,
+    /// Its end of input ends the control plane, also when this program dies.
+    _child: Option<Mutex<Child>>,
+}
+
+fn plane() -> Option<&'static Plane> {
+    static PLANE: OnceLock<Option<Plane>> = OnceLock::new();
+    PLANE.get_or_init(start).as_ref()
+}
+
+fn start() -> Option<Plane> {
+    if let Some(kubeconfig) = std::env::var_os("STILLME_TEST_KUBECONFIG") {
+        return Some(Plane { kubeconfig: kubeconfig.into(), audit_log: None, _child: None });
+    }
+    let Some(folder) = std::env::var_os("STILLME_TEST_CONTROL_PLANE") else {
+        let required = std::env::var("STILLME_TEST_CLUSTER").is_ok_and(|is| is == "required");
+        assert!(
+            !required,
+            "STILLME_TEST_CLUSTER=required, and neither STILLME_TEST_CONTROL_PLANE nor STILLME_TEST_KUBECONFIG is set"
+        );
+        println!(
+            "left out: tests on a cluster (STILLME_TEST_CONTROL_PLANE and STILLME_TEST_KUBECONFIG are not set)"
+        );
+        return None;
+    };
+    let program = PathBuf::from(folder).join("bin/control-plane");
+    let mut child = Command::new(&program)
+        .arg("up")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+    let mut line = String::new();
+    let out = child.stdout.take().expect("it is piped");
+    // It gives up by itself when one of its parts is not ready within a minute.
+    BufReader::new(out).read_line(&mut line).expect("its output can be read");
+    let said: Value = serde_json::from_str(&line).expect("it says where it is");
+    let path = |key: &str| PathBuf::from(said[key].as_str().expect("a path"));
+    Some(Plane {
+        kubeconfig: path("kubeconfig"),
+        audit_log: Some(path("folder").join("audit.log")),
+        _child: Some(Mutex::new(child)),
+    })
+}
+
+/// A namespace of a test's own.
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) namespace: Namespace,
+    audit_log: Option<PathBuf>,
+}
+
+impl Cluster {
+    /// `None` where there is no cluster: the test is left out.
+    pub(crate) async fn new() -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let plane = plane()?;
+        let kubeconfig = Kubeconfig::read_from(&plane.kubeconfig).expect("a kubeconfig");
+        let options = KubeConfigOptions::default();
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a config");
+        config.default_retry = false;
+        let client = Client::try_from(config).expect("a client");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("stillme-test-{}-{number}", std::process::id());
+        let cluster = Self {
+            client,
+            namespace: Namespace::new(namespace.clone()).expect("a name"),
+            audit_log: plane.audit_log.clone(),
+        };
+        let object = json!({
+            "metadata": {"name": namespace, "labels": {"dev.stillme.testbed": "true"}},
+        });
+        cluster.send("POST", "/api/v1/namespaces", "application/json", &object).await;
+        // Pods can be made once its service account is there.
+        let account = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
+        cluster
+            .until("the service account is there", async || {
+                cluster.try_send("GET", &account, "", &Value::Null).await.is_ok()
+            })
+            .await;
+        Some(cluster)
+    }
+
+    pub(crate) fn api(&self) -> HttpCluster {
+        HttpCluster::new(self.client.clone())
+    }
+
+    pub(crate) fn workload(&self, name: &str) -> WorkloadRef {
+        let name = ObjectName::new(name).expect("a name");
+        WorkloadRef::new(self.namespace.clone(), Kind::Deployment, name)
+    }
+
+    fn path(&self, plural: &str, name: &str) -> String {
+        let root = if plural == "deployments" || plural == "replicasets" {
+            "/apis/apps/v1"
+        } else {
+            "/api/v1"
+        };
+        format!("{root}/namespaces/{}/{plural}/{name}", self.namespace)
+    }
+
+    pub(crate) async fn get(&self, plural: &str, name: &str) -> Value {
+        self.send("GET", &self.path(plural, name), "", &Value::Null).await
+    }
+
+    pub(crate) async fn create(&self, plural: &str, object: &Value) -> Value {
+        let path = self.path(plural, "");
+        self.send("POST", path.trim_end_matches('/'), "application/json", object).await
+    }
+
+    pub(crate) async fn merge(&self, plural: &str, name: &str, patch: &Value) -> Value {
+        self.send("PATCH", &self.path(plural, name), "application/merge-patch+json", patch).await
+    }
+
+    pub(crate) async fn delete(&self, plural: &str, name: &str) {
+        self.send("DELETE", &self.path(plural, name), "", &Value::Null).await;
+    }
+
+    /// A Deployment of `replicas` pods of an image, once its controller is done with it, if it can be.
+    pub(crate) async fn deployment(&self, name: &str, image: &str, replicas: u32) {
+        let object = json!({
+            "metadata": {"name": name, "labels": {"app": name}, "annotations": {"example.com/kept": "as it is"}},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
+                        "name": "app", "image": image, "env": [{"name": "TOKEN", "value": format!("canary-{image}")}],
+                    }]},
+                },
+            },
+        });
+        self.create("deployments", &object).await;
+        self.rolled_out(name).await;
+    }
+
+    /// Deploys another image, as a user does.
+    pub(crate) async fn deploy(&self, name: &str, image: &str) {
+        let container = json!({"name": "app", "image": image, "env": [{"name": "TOKEN", "value": format!("canary-{image}")}]});
+        let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        self.merge("deployments", name, &patch).await;
+        self.until("the controller has seen it", async || {
+            let now = self.get("deployments", name).await;
+            now["status"]["observedGeneration"] == now["metadata"]["generation"]
+        })
+        .await;
+    }
+
+    pub(crate) async fn rolled_out(&self, name: &str) {
+        self.until("it is rolled out", async || {
+            let now = self.get("deployments", name).await;
+            let wanted = &now["spec"]["replicas"];
+            now["status"]["observedGeneration"] == now["metadata"]["generation"]
+                && (*wanted == 0
+                    || (now["status"]["updatedReplicas"] == *wanted
+                        && now["status"]["availableReplicas"] == *wanted
+                        && now["status"]["replicas"] == *wanted))
+        })
+        .await;
+    }
+
+    pub(crate) async fn image(&self, name: &str) -> String {
+        let now = self.get("deployments", name).await;
+        now["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The requests that the server got of our client in this namespace, as `patch deployments`. `None` where its
+    /// books can't be read.
+    pub(crate) fn requests(&self) -> Option<Vec<String>> {
+        let log =
+            std::fs::read_to_string(self.audit_log.as_ref()?).expect("the audit log can be read");
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ours = lines.filter(|line| line["objectRef"]["namespace"] == self.namespace.as_str());
+        let told = |line: Value| {
+            let text = |pointer: &str| {
+                line.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            format!("{} {}", text("/verb"), text("/objectRef/resource"))
+        };
+        Some(ours.map(told).collect())
+    }
+
+    pub(crate) async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let awaited = async {
+            while !holds().await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(LIMIT, awaited).await.is_ok(), "not within {LIMIT:?}: {what}");
+    }
+
+    async fn send(&self, method: &str, path: &str, kind: &str, body: &Value) -> Value {
+        match self.try_send(method, path, kind, body).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{method} {path}: {error}"),
+        }
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &Value,
+    ) -> Result<Value, kube_client::Error> {
+        let mut request = http::Request::builder().method(method).uri(path);
+        if !kind.is_empty() {
+            request = request.header("Content-Type", kind);
+        }
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let request = request.body(body).expect("a request");
+        let answer = tokio::time::timeout(LIMIT, self.client.request::<Value>(request)).await;
+        answer.expect("an answer in time")
+    }
+}
