@@ -5,6 +5,9 @@
 //! - [`history`] has the revisions of a workload, [`Wanted`] which one is meant.
 //! - [`TemplateBack`] plans, [`KubernetesExecutor`] does it, [`RolloutVerifier`] sees whether its pods run.
 //!
+//! A program that uses this crate must say which API the types of `k8s-openapi` are of, by one of its features, such as `v1_36`:
+//! kube's client wants that, and a library must leave it open.
+//!
 //! Deployments so far. Nothing here logs a request or an answer: templates hold environment values.
 
 pub mod checks;
