@@ -183,9 +183,11 @@ impl<'a> Recipe<'a> {
         Ok(step)
     }
 
-    /// A container that did not run steadily is not expected to do so afterwards.
+    /// A container that did not run steadily, or without its ports, is not expected to do so afterwards.
     pub(crate) fn old_as_before(&self) -> Condition {
-        if self.was_up() {
+        if self.was_up() && scene::is_published(self.container()) {
+            is(key::OLD, "up").is(key::OLD_PORTS, "published")
+        } else if self.was_up() {
             is(key::OLD, "up")
         } else {
             Condition::new().is_any(key::OLD, ["up", "down"])

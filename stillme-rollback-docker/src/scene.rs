@@ -19,6 +19,9 @@ pub(crate) mod key {
     pub(crate) const OLD: &str = "old";
     /// Its restart policy: `kept` or `held`.
     pub(crate) const OLD_RESTART: &str = "old.restart";
+    /// Whether the old container, if it runs, has the ports that it should publish: `published` or `missing`. An
+    /// engine that was killed, and at its start found a port taken, starts the container later without it.
+    pub(crate) const OLD_PORTS: &str = "old.ports";
     /// The new container: `absent`, `created`, `up`, `crashing`, `exited`, `removing` or
     /// `wrong-image`.
     pub(crate) const NEW: &str = "new";
@@ -236,6 +239,12 @@ pub(crate) fn is_published(container: &Value) -> bool {
         .and_then(Value::as_object)
         .is_some_and(|ports| ports.values().any(|bound| !bound.is_null()));
     has || !wants
+}
+
+/// Whether a container, if it runs, has its ports: `published` or `missing`.
+pub(crate) fn ports_fact(container: &Value) -> &'static str {
+    let runs = is_up(text(container, "/State/Status"));
+    if runs && !is_published(container) { "missing" } else { "published" }
 }
 
 /// The networks that a container is on.

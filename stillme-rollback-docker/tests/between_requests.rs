@@ -67,6 +67,16 @@ fn kill_and_start(model: &mut DockerModel) {
     }
 }
 
+/// An engine that was killed, and at its start found the port taken by what it started before, starts a container
+/// later without its port, as seen on API 1.56.
+fn lose_ports(model: &mut DockerModel) {
+    for container in model.containers_mut().values_mut() {
+        if container.name == "web" && container.state == ModelState::Running {
+            container.has_port = false;
+        }
+    }
+}
+
 /// An executor before whose request with this number something happens.
 #[derive(Debug)]
 struct Overtaken {
@@ -74,6 +84,7 @@ struct Overtaken {
     sim: Sim,
     what: fn(&mut DockerModel),
     at: usize,
+    also_back: bool,
     requests: AtomicUsize,
 }
 
@@ -99,6 +110,10 @@ impl Executor for Overtaken {
     }
 
     async fn undo(&self, context: &StepContext, step: &Step) -> Result<()> {
+        // Theirs and the engine's end are tried on the way there.
+        if self.also_back && self.requests.fetch_add(1, Ordering::Relaxed) == self.at {
+            self.sim.change(self.what);
+        }
         self.inner.undo(context, step).await
     }
 
@@ -121,12 +136,24 @@ async fn overtaken(
     at: usize,
     what: fn(&mut DockerModel),
 ) -> Option<(EndState, Sim)> {
+    overtaken_on_the_way(model, plan, at, what, false).await
+}
+
+/// The same, with `also_back` before the requests on its way back as well.
+async fn overtaken_on_the_way(
+    model: &DockerModel,
+    plan: &Plan,
+    at: usize,
+    what: fn(&mut DockerModel),
+    also_back: bool,
+) -> Option<(EndState, Sim)> {
     let sim = Simulated::new(model.clone());
     let executor = Arc::new(Overtaken {
         inner: executor(&sim),
         sim: sim.clone(),
         what,
         at,
+        also_back,
         requests: AtomicUsize::new(0),
     });
     let engine = Rollback::builder(
@@ -209,6 +236,28 @@ async fn an_engine_that_is_killed_leaves_a_service_whenever_it_is() {
             let adrift =
                 |c: &&ModelContainer| c.name == "sidecar" && c.state != ModelState::Running;
             assert_eq!(found.containers.values().find(adrift), None, "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_runs_without_its_port_is_not_called_restored() {
+    let mut model = DockerModel::with_service("web").with_healthcheck().with_networks(&["a", "b"]);
+    model.sick.push(model.tags["web:v1"].as_ref().to_owned());
+    let strategies: [&dyn Strategy; 2] = [&CreateFirst::new(key()), &WarmSwap::new(key())];
+    for strategy in strategies {
+        let plan = plan(&model, strategy).await;
+        for at in 0.. {
+            let taken = overtaken_on_the_way(&model, &plan, at, lose_ports, true).await;
+            let Some((state, sim)) = taken else {
+                assert!(at > 8, "{}: {at} requests", strategy.name());
+                break;
+            };
+            let what = format!("{}, before request {at}", strategy.name());
+            assert_eq!(state, EndState::Restored, "{what}\n{}", sim.view());
+            let found = sim.model();
+            let serving = found.serving().unwrap_or_else(|| panic!("{what}\n{}", sim.view()));
+            assert_eq!(*serving.image, *model.tags["web:v2"], "{what}\n{}", sim.view());
         }
     }
 }

@@ -29,7 +29,8 @@ impl DockerExecutor {
         if scene.old.is_some() {
             // Between the list and this look it may have gone: then it is the next look's business.
             let restart = old.as_ref().map_or("gone", |old| scene::restart_fact(old.expose()));
-            facts = facts.with(key::OLD_RESTART, restart);
+            let ports = old.as_ref().map_or("missing", |old| scene::ports_fact(old.expose()));
+            facts = facts.with(key::OLD_RESTART, restart).with(key::OLD_PORTS, ports);
         }
         facts = with_networks(facts, new.as_ref(), &orders.networks, key::network);
         if let Some(copy) = &orders.stand_in {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stillme_rollback_core::{Error, ErrorKind, Result, StepContext};
 use tokio::time::sleep;
 
-use super::DockerExecutor;
+use super::{DockerExecutor, restart};
 use crate::action::Orders;
 use crate::names::ContainerId;
 use crate::scene::Scene;
@@ -20,7 +20,7 @@ impl DockerExecutor {
         let engine = self.engine.limited(context.time_left);
         let old = &orders.subject.old;
         if orders.stand_in.is_none() {
-            return engine.start_container(old).await.map(drop);
+            return restart::start_with_its_ports(engine.as_ref(), old).await;
         }
         self.until_gone(old).await?;
         let (scene, _) = self.listed(&context.run, orders).await?;
