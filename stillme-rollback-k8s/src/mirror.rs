@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use stillme_rollback_core::{Error, ErrorKind, Result};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{Change, Cluster, Object, Selection, Watch};
 use crate::names::Namespace;
@@ -16,6 +16,9 @@ use crate::resource::Resource;
 /// A watch on which nothing came for so long is begun anew: its connection could be dead without our knowing.
 /// The server sends a bookmark about once a minute.
 const SILENCE: Duration = Duration::from_secs(90);
+
+/// How long to wait after a watch that ended.
+const ENDED_PAUSE: Duration = Duration::from_millis(200);
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -65,7 +68,11 @@ impl Mirror {
         let Some(watch) = &mut self.watch else { return };
         match timeout(limit, watch.next()).await {
             Ok(Ok(Some(change))) => self.take(change),
-            Ok(Ok(None) | Err(_)) => self.forget(),
+            Ok(Ok(None) | Err(_)) => {
+                self.forget();
+                // A server that ends each watch at once is not asked without end.
+                sleep(limit.min(ENDED_PAUSE)).await;
+            }
             Err(_) => {}
         }
     }

@@ -22,6 +22,7 @@ const OBSERVED_WITHIN: Duration = Duration::from_secs(5);
 /// Between two looks at whether it did.
 const PAUSE: Duration = Duration::from_millis(100);
 
+// `Executor::observe` looks without a preflight: it does not know which version will be wanted.
 impl KubernetesExecutor {
     /// The target that a workload is.
     ///

@@ -86,6 +86,46 @@ async fn a_target_whose_image_is_gone_is_told_at_once_and_undone() {
 }
 
 #[tokio::test]
+async fn a_target_that_crashes_or_has_no_config_is_told_and_undone() {
+    let Some(stage) = Stage::new().await else { return };
+    let cluster = &stage.cluster;
+    for (name, tag, why) in [
+        ("crash", "v2-crash", "exit code 1"),
+        ("oom", "v2-oom", "killed for want of memory"),
+        ("config", "v2-no-config", "not found"),
+        ("denied", "v2-denied", "denied"),
+    ] {
+        cluster.deployment(name, "registry.test/web:v1", 1).await;
+        cluster.deploy(name, &format!("registry.test/web:{tag}")).await;
+        cluster.deploy(name, "registry.test/web:v3").await;
+        cluster.rolled_out(name).await;
+
+        let report = stage.go_back(name, tag).await;
+
+        assert_eq!(report.state, Some(EndState::Restored), "{name}: {report:?}");
+        let told = format!("{report}");
+        assert!(told.contains(why), "{name}: {told}");
+        assert_eq!(cluster.image(name).await, "registry.test/web:v3");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_waited_for() {
+    let Some(stage) = Stage::new().await else { return };
+    let cluster = &stage.cluster;
+    cluster.deployment("web", "registry.test/web:v1-slow-lingers", 1).await;
+    cluster.deploy("web", "registry.test/web:v2-unready-lingers").await;
+
+    let report = stage.go_back("web", "previous").await;
+
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report:?}");
+    // Also for the pod of the other version, which takes its time to end.
+    let pods = cluster.get("pods", "").await;
+    let pods = pods["items"].as_array().expect("a list");
+    assert_eq!(pods.len(), 1, "{pods:?}");
+}
+
+#[tokio::test]
 async fn previous_does_not_go_back_to_what_was_left() {
     let Some(stage) = Stage::new().await else { return };
     let cluster = &stage.cluster;

@@ -12,10 +12,12 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use kube_client::Client;
-use kube_client::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube_client::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use stillme_rollback_k8s::HttpCluster;
+use stillme_rollback_k8s::cluster::{Cluster as _, Permission};
 use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
+use stillme_rollback_k8s::resource::REPLICA_SETS;
 
 /// How long anything that a test awaits may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -72,6 +74,7 @@ pub(crate) struct Cluster {
     pub(crate) client: Client,
     pub(crate) namespace: Namespace,
     audit_log: Option<PathBuf>,
+    config: Config,
 }
 
 impl Cluster {
@@ -84,13 +87,14 @@ impl Cluster {
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a config");
         config.default_retry = false;
-        let client = Client::try_from(config).expect("a client");
+        let client = Client::try_from(config.clone()).expect("a client");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("stillme-test-{}-{number}", std::process::id());
         let cluster = Self {
             client,
             namespace: Namespace::new(namespace.clone()).expect("a name"),
             audit_log: plane.audit_log.clone(),
+            config,
         };
         let object = json!({
             "metadata": {"name": namespace, "labels": {"dev.stillme.testbed": "true"}},
@@ -104,6 +108,38 @@ impl Cluster {
             })
             .await;
         Some(cluster)
+    }
+
+    /// The server for a service account of its own, which may do what these rules say.
+    pub(crate) async fn as_user(&self, name: &str, rules: &Value) -> HttpCluster {
+        let (rbac, namespace) = ("/apis/rbac.authorization.k8s.io/v1/namespaces", &self.namespace);
+        let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+        let metadata = json!({"metadata": {"name": name}});
+        self.send("POST", &accounts, "application/json", &metadata).await;
+        let mut role = metadata.clone();
+        role["rules"] = rules.clone();
+        self.send("POST", &format!("{rbac}/{namespace}/roles"), "application/json", &role).await;
+        let mut binding = metadata;
+        binding["roleRef"] =
+            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+        binding["subjects"] =
+            json!([{"kind": "ServiceAccount", "name": name, "namespace": namespace}]);
+        let bindings = format!("{rbac}/{namespace}/rolebindings");
+        self.send("POST", &bindings, "application/json", &binding).await;
+        let token = format!("{accounts}/{name}/token");
+        let token = self.send("POST", &token, "application/json", &json!({"spec": {}})).await;
+        let token = token["status"]["token"].as_str().expect("a token").to_owned();
+        let mut config = self.config.clone();
+        config.auth_info = AuthInfo::default();
+        config.auth_info.token = Some(token.into());
+        let cluster = HttpCluster::new(Client::try_from(config).expect("a client"));
+        // The server reads roles from a cache of its own.
+        let permission = Permission::any("list", REPLICA_SETS);
+        self.until("the role holds", async || {
+            cluster.may(namespace, &permission).await.is_ok_and(|may| may)
+        })
+        .await;
+        cluster
     }
 
     pub(crate) fn api(&self) -> HttpCluster {
@@ -121,7 +157,8 @@ impl Cluster {
         } else {
             "/api/v1"
         };
-        format!("{root}/namespaces/{}/{plural}/{name}", self.namespace)
+        let path = format!("{root}/namespaces/{}/{plural}/{name}", self.namespace);
+        path.trim_end_matches('/').to_owned()
     }
 
     pub(crate) async fn get(&self, plural: &str, name: &str) -> Value {
@@ -130,7 +167,7 @@ impl Cluster {
 
     pub(crate) async fn create(&self, plural: &str, object: &Value) -> Value {
         let path = self.path(plural, "");
-        self.send("POST", path.trim_end_matches('/'), "application/json", object).await
+        self.send("POST", &path, "application/json", object).await
     }
 
     pub(crate) async fn merge(&self, plural: &str, name: &str, patch: &Value) -> Value {
