@@ -4,7 +4,8 @@
 #
 #   scripts/rollback.sh --tag TAG [OPTION...] [-- OPTION OF THE TOOL...]
 #
-#   -t, --tag TAG          the version to go back to; also digest:sha256:... (required)
+#   -t, --tag TAG          the version to go back to; also digest:sha256:..., of a Deployment hash:... and
+#                          the number of a revision (required)
 #   -s, --service NAME     the container, Compose service or Deployment [default: stillme-prod]
 #   -n, --namespace NAME   of the Deployment; if given, the service is one [default: stillme]
 #   -u, --url URL          says whether the service is well; the default is used for containers only
@@ -14,6 +15,7 @@
 # Examples:
 #   scripts/rollback.sh --tag v1.2.3
 #   scripts/rollback.sh -t v1.2.3 -s web -u http://localhost:9000/healthz -- --plan
+#   scripts/rollback.sh -t v1.2.3 -s web -n prod
 #
 # Exit codes are those of the tool (0: gone back, 13: refused, ...); 2 is a command line that means
 # nothing, 1 any other failure of this script. Before 2 no process was started.
@@ -193,10 +195,6 @@ find_tool() {
     fail "the tool rollback is not installed; nothing was touched. Install it with: $INSTALL"
 }
 
-no_deployments() {
-    fail "$1 is meant, and the tool does not take Deployments back yet; nothing was touched. By hand: kubectl rollout undo deployment/$SERVICE --namespace $NAMESPACE"
-}
-
 # The words of a list, as in: a, b and c.
 listed() {
     local text=$1
@@ -211,7 +209,10 @@ listed() {
 
 go_back() {
     local to=$TAG
-    [[ "$to" == *:* ]] || to=tag:$to
+    # A Deployment numbers its revisions.
+    if ! [[ "$1" == 'the Deployment '* && "$to" =~ ^[0-9]+$ || "$to" == *:* ]]; then
+        to=tag:$to
+    fi
     case "$1" in
     'the container '*)
         exec "$TOOL" docker "$SERVICE" --to "$to" --health-url "${URL:-$DEFAULT_URL}" \
@@ -221,7 +222,11 @@ go_back() {
         exec "$TOOL" compose "$COMPOSE_SERVICE" --project "$PROJECT" --to "$to" \
             ${URL:+--health-url "$URL"} ${TOOL_OPTIONS[@]+"${TOOL_OPTIONS[@]}"}
         ;;
-    *) no_deployments "$1" ;;
+    'the Deployment '*)
+        exec "$TOOL" deployment "$SERVICE" --namespace "$NAMESPACE" --to "$to" \
+            ${URL:+--health-url "$URL"} ${TOOL_OPTIONS[@]+"${TOOL_OPTIONS[@]}"}
+        ;;
+    *) fail "it is not known what $1 is; nothing was touched" ;;
     esac
 }
 
@@ -229,7 +234,7 @@ read_arguments "$@"
 check_arguments
 find_tool
 if [ -n "$NAMESPACE_GIVEN" ]; then
-    no_deployments "the Deployment $SERVICE in the namespace $NAMESPACE (by --namespace)"
+    go_back "the Deployment $SERVICE in the namespace $NAMESPACE"
 fi
 look_for_container
 look_for_deployment

@@ -115,6 +115,30 @@ fn the_service_is_found_and_the_tool_is_called_for_what_it_is() {
 }
 
 #[test]
+fn a_deployment_is_found_or_named_by_its_namespace() {
+    let web = "<deployment><web><--namespace>";
+    for (kubectl, containers, arguments, expected) in [
+        ("0", &[][..], &["-t", "v1", "-s", "web"][..], format!("{web}<stillme><--to><tag:v1>")),
+        // A bare number is a revision, and an explicit namespace means Kubernetes.
+        (
+            "1",
+            &["web  "],
+            &["-t", "7", "-s", "web", "-n", "prod", "--", "--plan"],
+            format!("{web}<prod><--to><7><--plan>"),
+        ),
+        (
+            "1",
+            &[],
+            &["-t", "hash:5d4f", "-s", "web", "-n", "prod", "-u", "http://x/"],
+            format!("{web}<prod><--to><hash:5d4f><--health-url><http://x/>"),
+        ),
+    ] {
+        let world = World { kubectl_code: kubectl, ..World::with(containers) };
+        assert_eq!(world.said(arguments), (Some(0), expected), "{containers:?} {arguments:?}");
+    }
+}
+
+#[test]
 fn what_is_not_clear_is_an_error_that_names_what_there_is() {
     let web = ["-t", "v1", "-s", "web"];
     for (containers, kubectl, arguments, named) in [
@@ -139,13 +163,6 @@ fn what_is_not_clear_is_an_error_that_names_what_there_is() {
             "0",
             &web,
             &["the container web", "the Deployment web in the namespace stillme"],
-        ),
-        (&[], "0", &web, &["does not take Deployments back yet", "kubectl rollout undo"]),
-        (
-            &["web  "],
-            "1",
-            &["-t", "v1", "-s", "web", "-n", "prod"],
-            &["the Deployment web in the namespace prod (by --namespace)"],
         ),
         (&["web --to evil"], "1", &web, &["labels that Compose does not write"]),
     ] {

@@ -82,6 +82,8 @@ pub(crate) struct Versions {
     /// Its name
     pub(crate) name: String,
     #[command(flatten)]
+    pub(crate) kubernetes: Kubernetes,
+    #[command(flatten)]
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) format: Format,

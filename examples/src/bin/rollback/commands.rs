@@ -7,6 +7,7 @@ pub(crate) mod docker;
 pub(crate) mod emergency;
 pub(crate) mod recover;
 pub(crate) mod resume;
+pub(crate) mod revisions;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod versions;

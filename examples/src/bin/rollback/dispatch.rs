@@ -9,9 +9,9 @@ use stillme_rollback_core::{Error, ErrorKind, Printable};
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
 use crate::commands::{
-    abort, compose, deployment, docker, emergency, resume, runs, show, versions,
+    abort, compose, deployment, docker, emergency, resume, revisions, runs, show, versions,
 };
-use crate::exit::{ERROR, Outcome, USAGE};
+use crate::exit::{ERROR, Failure, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
 use crate::output;
 
@@ -49,6 +49,8 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
         Command::Stop(arguments) => emergency::stop(&arguments.emergency, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
+            Platform::Deployment => revisions::run(&arguments, io, around).await,
+            _ if arguments.kubernetes.is_given() => Err(Failure::usage(without_use())),
             Platform::Docker => versions::of_container(&arguments, io, around).await,
             Platform::Compose => versions::of_services(&arguments, io, around).await,
         },
@@ -58,6 +60,11 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
         Command::Abort(arguments) => abort::run(&arguments, io, around).await,
         Command::Completions(arguments) => Ok(completions(&arguments, io)),
     }
+}
+
+fn without_use() -> Error {
+    let why = "only a Deployment has a namespace, a context and a kubeconfig";
+    Error::new(ErrorKind::InvalidInput, "read options", why).with_hint("nothing was asked for")
 }
 
 fn completions(arguments: &Completions, io: &mut Io) -> u8 {

@@ -56,3 +56,11 @@ pub(crate) struct Kubernetes {
     #[arg(long = "allow-exec-plugin", value_name = "PROGRAM")]
     pub(crate) exec_plugins: Vec<String>,
 }
+
+impl Kubernetes {
+    /// Whether anything of it was said, which means nothing for other targets.
+    pub(crate) fn is_given(&self) -> bool {
+        let Self { namespace, context, kubeconfig, exec_plugins } = self;
+        namespace.is_some() || context.is_some() || kubeconfig.is_some() || !exec_plugins.is_empty()
+    }
+}

@@ -26,6 +26,10 @@ fn defaults_are_those_of_the_help() {
 
 #[test]
 fn a_deployment_goes_to_the_one_before_unless_told_otherwise() {
+    let Ok(Command::Versions(versions)) = parse("rollback versions deployment web -n prod") else {
+        panic!()
+    };
+    assert!(versions.kubernetes.is_given());
     let Ok(Command::Deployment(web)) = parse("rollback deployment web -n prod --context x") else {
         panic!()
     };

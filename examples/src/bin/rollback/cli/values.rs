@@ -21,6 +21,8 @@ pub(crate) enum Platform {
     Docker,
     /// Services of Docker Compose: SERVICE, or PROJECT/SERVICE
     Compose,
+    /// A Deployment of Kubernetes
+    Deployment,
 }
 
 /// What makes a rollback of Compose services stay.
