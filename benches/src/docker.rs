@@ -30,7 +30,7 @@ pub async fn observed(model: &DockerModel) -> Result<(Observation, Request)> {
 /// # Errors
 /// None that is expected.
 pub async fn matrix() -> Result<CrashMatrix<DockerModel>> {
-    matrix_of(&strategy()).await
+    matrix_of(DockerModel::with_service("web"), &strategy()).await
 }
 
 /// The same by `warm-swap`.
@@ -38,11 +38,15 @@ pub async fn matrix() -> Result<CrashMatrix<DockerModel>> {
 /// # Errors
 /// None that is expected.
 pub async fn warm_swap() -> Result<CrashMatrix<DockerModel>> {
-    matrix_of(&WarmSwap::new(key())).await
+    // Only what can be seen to be ready is warmed up.
+    let model = DockerModel::with_service("web").with_healthcheck();
+    matrix_of(model.with_networks(&["bridge"]), &WarmSwap::new(key())).await
 }
 
-async fn matrix_of(strategy: &dyn Strategy) -> Result<CrashMatrix<DockerModel>> {
-    let model = DockerModel::with_service("web");
+async fn matrix_of(
+    model: DockerModel,
+    strategy: &dyn Strategy,
+) -> Result<CrashMatrix<DockerModel>> {
     let (observation, request) = observed(&model).await?;
     let plan = strategy.plan(&observation, &request)?;
     Ok(CrashMatrix::new(
@@ -59,4 +63,15 @@ fn executor(sim: Simulated<DockerModel>) -> DockerExecutor {
 
 fn key() -> HashKey {
     HashKey::from_bytes([7; 32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_figures_are_taken_on_can_be_planned() {
+        matrix().await.unwrap();
+        warm_swap().await.unwrap();
+    }
 }

@@ -230,13 +230,15 @@ impl Cluster {
             .to_owned()
     }
 
-    /// The requests that the server got of our client in this namespace, as `patch deployments`. `None` where its
-    /// books can't be read.
+    /// The requests that the server got of our client in this namespace, as `patch deployments`, but for those that
+    /// it refused as stale (409): how many there are depends on when a controller writes. `None` where its books
+    /// can't be read.
     pub(crate) fn requests(&self) -> Option<Vec<String>> {
         let log =
             std::fs::read_to_string(self.audit_log.as_ref()?).expect("the audit log can be read");
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let ours = lines.filter(|line| line["objectRef"]["namespace"] == self.namespace.as_str());
+        let ours = ours.filter(|line| line["responseStatus"]["code"] != 409);
         let told = |line: Value| {
             let text = |pointer: &str| {
                 line.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
