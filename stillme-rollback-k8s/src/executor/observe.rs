@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use stillme_rollback_core::{
     Error, ErrorKind, Evidence, Goal, Observation, Release, Result, Target,
 };
@@ -55,7 +54,7 @@ impl KubernetesExecutor {
         let (live, history) = self.read_with_history(workload).await?;
         let target = workload.target(&object::uid(live.expose()))?;
         let revision = wanted.resolve(&history, container)?.clone();
-        let preflight = self.preflight(workload, live.expose(), &history, &revision).await?;
+        let preflight = self.preflight(workload, &history, &revision).await?;
         let goal = Goal::Release(release(&revision)?);
         Ok((observation(&target, live, history, preflight)?, goal))
     }
@@ -116,13 +115,12 @@ impl KubernetesExecutor {
     async fn preflight(
         &self,
         workload: &WorkloadRef,
-        live: &Value,
         history: &History,
         to: &Revision,
     ) -> Result<Preflight> {
         let from = history.current();
         let same = from.is_none_or(|from| from.digest == to.digest);
-        let patch = if same { None } else { self.rehearsal_patch(live, to) };
+        let patch = if same { None } else { self.rehearsal_patch(to) };
         preflight::ask(
             self.cluster.as_ref(),
             workload,

@@ -18,15 +18,12 @@ use crate::resource::{
 use crate::template;
 
 impl KubernetesExecutor {
-    /// The patch that a run would send, without its marks.
-    pub(super) fn rehearsal_patch(&self, live: &Value, to: &Revision) -> Option<Value> {
+    /// The patch that a run would send, without its marks. Also without the version that it is decided on: a status
+    /// that is written meanwhile would be all that the server has to say.
+    pub(super) fn rehearsal_patch(&self, to: &Revision) -> Option<Value> {
         let kept = self.known_template(&to.digest)?;
         let template = template::without_hash(kept.expose().pointer("/spec/template")?);
-        let version = text(live, "/metadata/resourceVersion");
-        Some(json!([
-            { "op": "replace", "path": "/metadata/resourceVersion", "value": version },
-            { "op": "replace", "path": "/spec/template", "value": template },
-        ]))
+        Some(json!([{ "op": "replace", "path": "/spec/template", "value": template }]))
     }
 }
 
