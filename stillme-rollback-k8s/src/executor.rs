@@ -17,7 +17,7 @@ use stillme_rollback_core::{
     Capabilities, Error, ErrorKind, Executor, Exhibit, Facts, HashKey, Observation, Result, Run,
     Step, StepContext, Target,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::action::{Order, Verb};
 use crate::cluster::{Cluster, Mode, Object, Selection};
@@ -91,12 +91,8 @@ impl KubernetesExecutor {
     }
 
     /// Waits until the server tells of a change of a workload, for at most `limit`.
-    pub(crate) async fn changed(&self, uid: &Uid, limit: Duration) {
-        let entry = self.entries().get(uid).cloned();
-        match entry {
-            Some(entry) => entry.mirror.lock().await.changed(limit).await,
-            None => sleep(limit).await,
-        }
+    pub(crate) async fn changed(&self, workload: &WorkloadRef, uid: &Uid, limit: Duration) {
+        self.mirror(workload, uid).lock().await.changed(limit).await;
     }
 
     fn mirror(&self, workload: &WorkloadRef, uid: &Uid) -> Arc<tokio::sync::Mutex<Mirror>> {

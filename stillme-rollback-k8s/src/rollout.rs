@@ -119,7 +119,7 @@ impl RolloutVerifier {
             }
             let pause = left.min(PAUSE);
             tokio::select! {
-                () = self.executor.changed(&uid, pause) => {}
+                () = self.executor.changed(&workload, &uid, pause) => {}
                 () = mirror.changed(pause) => {}
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stillme_rollback_core::{
     Error, ErrorKind, Evidence, Goal, Observation, Release, Result, Target,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{KubernetesExecutor, preflight, resource};
 use crate::cluster::{Object, Selection};
@@ -18,8 +18,6 @@ use crate::wanted::Wanted;
 
 /// How long a controller gets to see a template that was written just before.
 const OBSERVED_WITHIN: Duration = Duration::from_secs(5);
-/// Between two looks at whether it did.
-const PAUSE: Duration = Duration::from_millis(100);
 
 // `Executor::observe` looks without a preflight: it does not know which version will be wanted.
 impl KubernetesExecutor {
@@ -89,14 +87,20 @@ impl KubernetesExecutor {
             let sets: Vec<_> = sets.iter().map(|set| set.expose()).collect();
             let history = History::of_deployment(live.expose(), &sets, &self.key)?;
             let is_seen = object::is_observed(live.expose()) && history.current().is_some();
-            if is_seen || begin.elapsed() > OBSERVED_WITHIN {
+            if is_seen || begin.elapsed() >= OBSERVED_WITHIN {
                 self.keep_templates(history.revisions.iter().filter_map(|revision| {
                     let set = sets.iter().find(|set| object::uid(set) == revision.uid)?;
                     Some((revision.digest.clone(), (*set).clone()))
                 }));
                 return Ok((live, history));
             }
-            sleep(PAUSE).await;
+            // Unless it has changed since it was read, in which case it is read again at once.
+            let uid = object::uid(live.expose());
+            let newer = self.look(workload, &uid).await?;
+            if newer.is_none_or(|now| !object::is_newer(now.expose(), live.expose())) {
+                let left = OBSERVED_WITHIN.saturating_sub(begin.elapsed());
+                self.changed(workload, &uid, left).await;
+            }
         }
     }
 

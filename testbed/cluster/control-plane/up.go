@@ -197,11 +197,8 @@ func (p *controlPlane) prepareRollouts(folder string) error {
 		established := func() bool {
 			return strings.Contains(p.body("GET", path), `"type":"Established"`)
 		}
-		for deadline := time.Now().Add(startLimit); !established(); {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("%s was not established within %s", name, startLimit)
-			}
-			time.Sleep(20 * time.Millisecond)
+		if err := p.components[1].until("serving "+name, startLimit, established); err != nil {
+			return err
 		}
 	}
 	return nil
