@@ -5,7 +5,7 @@ use serde_json::Value;
 use stillme_rollback_core::{Action, Error, ErrorKind, Result, Run, Step, Work};
 
 use crate::history::Revision;
-use crate::names::{ObjectName, Uid};
+use crate::names::{Kind, ObjectName, Uid};
 
 /// A version of a workload, by what can't be moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,13 @@ pub(crate) struct Version {
     pub(crate) uid: Uid,
     /// The keyed digest of its template.
     pub(crate) digest: String,
+}
+
+impl Version {
+    /// The value of its pods' label.
+    pub(crate) fn pod_label(&self, kind: Kind) -> &str {
+        kind.pod_label_of(&self.hash, self.kept_in.as_str())
+    }
 }
 
 impl From<&Revision> for Version {
@@ -53,6 +60,39 @@ pub(crate) struct Order {
     /// What our annotations said before.
     #[serde(default)]
     pub(crate) before: Marks,
+    /// Which pods are for us to replace.
+    #[serde(default)]
+    pub(crate) ours_to_replace: Replaced,
+    /// The pods that are, where the controller replaces none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// Which pods a run deletes, so that the controller makes them anew from the template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Replaced {
+    /// None: the controller replaces them.
+    #[default]
+    None,
+    /// Those that are stuck: not ready, at the version that is left. A StatefulSet waits for them and never replaces
+    /// them itself.
+    Stuck,
+    /// Each one: the workload's strategy is `OnDelete`.
+    All,
+}
+
+/// A pod's place in its workload, which another pod takes when it is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    /// Where: the name that a StatefulSet gives again, or the node.
+    pub(crate) place: String,
+    /// The pod that was there when the plan was made.
+    pub(crate) pod: ObjectName,
+    /// Its uid.
+    pub(crate) uid: Uid,
+    /// Whether it was ready then.
+    pub(crate) ready: bool,
 }
 
 /// One step's instruction.
@@ -61,6 +101,12 @@ pub(crate) struct Order {
 pub(crate) enum Verb {
     /// Puts a version's template into the workload.
     SetTemplate(Box<Order>),
+    /// Deletes the pods that are stuck at the version that is left.
+    FreeStuckPods,
+    /// Deletes a pod whose controller leaves that to others.
+    ReplacePod { slot: Slot },
+    /// Does nothing; its undo lets the controller make the pod of before again, once the template is back.
+    GiveBackPod { slot: Slot },
     /// Notes that a version was verified.
     MarkVerified { hash: String },
 }
@@ -80,7 +126,10 @@ impl Verb {
     /// `Unsupported` if the step is not one of this crate.
     pub(crate) fn of(step: &Step) -> Result<Self> {
         let Work::Apply(action) = &step.work else { return Err(unknown("a verdict")) };
-        let value = serde_json::json!({ "verb": action.verb, "arguments": action.arguments });
+        let mut value = serde_json::json!({ "verb": action.verb });
+        if !action.arguments.is_null() {
+            value["arguments"] = action.arguments.clone();
+        }
         serde_json::from_value(value).map_err(|_| unknown(&action.verb))
     }
 }
@@ -125,8 +174,23 @@ mod tests {
     #[test]
     fn every_verb_survives_a_plan() {
         let before = Marks { run: Some("r".to_owned()), left: None };
+        let slot = Slot {
+            place: "db-0".to_owned(),
+            pod: ObjectName::new("db-0").unwrap(),
+            uid: Uid::new("p"),
+            ready: true,
+        };
         for verb in [
-            Verb::SetTemplate(Box::new(Order { from: version("a"), to: version("b"), before })),
+            Verb::SetTemplate(Box::new(Order {
+                from: version("a"),
+                to: version("b"),
+                before,
+                ours_to_replace: Replaced::All,
+                slots: vec![slot.clone()],
+            })),
+            Verb::FreeStuckPods,
+            Verb::ReplacePod { slot: slot.clone() },
+            Verb::GiveBackPod { slot },
             Verb::MarkVerified { hash: "b".to_owned() },
         ] {
             let id = StepId::new("x").unwrap();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stillme_rollback_core::{Error, ErrorKind, Result, Secret};
 
+use crate::action::Slot;
 use crate::history::History;
 
 /// The workload as the server has it, its history, and what the preflight found.
@@ -12,6 +13,16 @@ pub(crate) struct Detail {
     pub(crate) workload: Value,
     pub(crate) history: History,
     pub(crate) preflight: Preflight,
+    /// Its pods, where some may be for us to replace.
+    pub(crate) pods: Vec<PodSeen>,
+}
+
+/// A pod as it was before there is a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PodSeen {
+    pub(crate) slot: Slot,
+    /// The label that tells its version.
+    pub(crate) version: String,
 }
 
 /// What was asked of the server before there is a plan.
@@ -27,6 +38,8 @@ pub(crate) struct Preflight {
     pub(crate) missing: Vec<String>,
     /// Who scales the workload.
     pub(crate) autoscalers: Vec<String>,
+    /// Whether pods could be deleted, where that may be needed.
+    pub(crate) may_delete_pods: bool,
 }
 
 impl Detail {

@@ -4,6 +4,7 @@ mod evidence;
 mod facts;
 mod observe;
 mod patch;
+mod pods;
 mod preflight;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,11 @@ use stillme_rollback_core::{
 };
 use tokio::time::Instant;
 
-use crate::action::{Order, Verb};
+use crate::action::{Order, Replaced, Verb};
 use crate::cluster::{Cluster, Mode, Object, Selection};
 use crate::mirror::{Mirror, Subject};
-use crate::names::{Kind, Uid, WorkloadRef};
+use crate::names::{Uid, WorkloadRef};
 use crate::object;
-use crate::resource::{DEPLOYMENTS, Resource};
 use crate::rollout::RolloutVerifier;
 
 pub(crate) use self::facts::key;
@@ -100,7 +100,7 @@ impl KubernetesExecutor {
         entries.retain(|known, entry| known == uid || entry.used.elapsed() < UNUSED);
         let entry = entries.entry(uid.clone()).or_insert_with(|| {
             let subject = Subject {
-                resource: resource(workload.kind),
+                resource: workload.kind.resource(),
                 namespace: workload.namespace.clone(),
                 selection: Selection::named(&workload.name),
             };
@@ -126,7 +126,7 @@ impl KubernetesExecutor {
         limit: Duration,
     ) -> Result<()> {
         let cluster = self.cluster.limited(limit);
-        let resource = resource(workload.kind);
+        let resource = workload.kind.resource();
         let sent =
             cluster.patch(resource, &workload.namespace, &workload.name, patch, Mode::Real).await;
         let mirror = self.mirror(workload, uid);
@@ -141,12 +141,6 @@ impl KubernetesExecutor {
                 Err(error)
             }
         }
-    }
-}
-
-pub(crate) const fn resource(kind: Kind) -> Resource {
-    match kind {
-        Kind::Deployment => DEPLOYMENTS,
     }
 }
 
@@ -177,6 +171,14 @@ impl Executor for KubernetesExecutor {
                 self.template_patch(&workload, live.expose(), &order, Some(context.run.id)).await?
             }
             Verb::MarkVerified { hash } => patch::mark(live.expose(), &hash),
+            Verb::FreeStuckPods => {
+                return self.free_stuck(context, &workload, &order.from).await;
+            }
+            Verb::ReplacePod { slot } => {
+                return self.replace(context, &workload, &slot).await;
+            }
+            // Its undo is what it is for.
+            Verb::GiveBackPod { .. } => None,
         };
         match patch {
             Some(patch) => self.send(&workload, &uid, &patch, context.time_left).await,
@@ -185,13 +187,26 @@ impl Executor for KubernetesExecutor {
     }
 
     async fn undo(&self, context: &StepContext, step: &Step) -> Result<()> {
-        let Verb::SetTemplate(order) = Verb::of(step)? else { return Ok(()) };
         let (workload, uid) = WorkloadRef::of(&context.run.plan.target)?;
+        let order = match Verb::of(step)? {
+            Verb::SetTemplate(order) => order,
+            Verb::GiveBackPod { slot } => {
+                let order = Order::of(&context.run)?;
+                return self.give_back(context, &workload, &order, &slot).await;
+            }
+            Verb::FreeStuckPods | Verb::ReplacePod { .. } | Verb::MarkVerified { .. } => {
+                return Ok(());
+            }
+        };
         let live = self.look(&workload, &uid).await?.ok_or_else(|| gone(&workload))?;
         let patch = self.template_patch(&workload, live.expose(), &order, None).await?;
-        match patch {
-            Some(patch) => self.send(&workload, &uid, &patch, context.time_left).await,
-            None => Ok(()),
+        if let Some(patch) = patch {
+            self.send(&workload, &uid, &patch, context.time_left).await?;
+        }
+        match order.ours_to_replace {
+            // Those of the version that the run went to: nobody else would replace them.
+            Replaced::Stuck => self.free_stuck(context, &workload, &order.to).await,
+            Replaced::None | Replaced::All => Ok(()),
         }
     }
 

@@ -4,15 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stillme_rollback_core::{HashKey, ImageRef, Release, Result, Version};
 
-use crate::names::{ANNOTATION_LEFT, ANNOTATION_VERIFIED, ObjectName, Uid};
+use crate::names::{ANNOTATION_LEFT, ANNOTATION_VERIFIED, Kind, ObjectName, Uid};
 use crate::object;
-use crate::template::{self, HASH_LABEL};
+use crate::template;
 
-/// The annotation that numbers a ReplicaSet.
-const REVISION: &str = "deployment.kubernetes.io/revision";
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
-/// One version that a Deployment has a ReplicaSet of.
+/// One version that a workload has a ReplicaSet or a ControllerRevision of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Revision {
@@ -20,9 +18,9 @@ pub struct Revision {
     pub number: i64,
     /// The hash that names it among the versions of its workload.
     pub hash: String,
-    /// The ReplicaSet's name.
+    /// The name of what keeps it: a ReplicaSet, or a ControllerRevision.
     pub name: ObjectName,
-    /// The ReplicaSet's uid.
+    /// The uid of that.
     pub uid: Uid,
     /// The keyed digest of its template.
     pub digest: String,
@@ -32,9 +30,9 @@ pub struct Revision {
     pub change_cause: Option<String>,
     /// When it was first deployed, in RFC 3339.
     pub created: String,
-    /// How many pods it shall have now.
+    /// How many pods it shall have now, as far as the workload's status tells.
     pub replicas: i64,
-    /// How many of them are available.
+    /// How many of them are available, likewise.
     pub available: i64,
     /// Whether it is what the workload's template says.
     pub current: bool,
@@ -68,7 +66,7 @@ impl Revision {
     }
 }
 
-/// The revisions of a Deployment, newest first.
+/// The revisions of a workload, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct History {
@@ -77,42 +75,38 @@ pub struct History {
 }
 
 impl History {
-    /// The history of a Deployment from its ReplicaSets. Those that others control are left out.
+    /// The history of a workload from what keeps its versions. What others control is left out.
     ///
     /// # Errors
     /// `InvalidInput` if a name is none: the server would be no Kubernetes.
-    pub(crate) fn of_deployment(
-        deployment: &Value,
-        replica_sets: &[&Value],
-        key: &HashKey,
-    ) -> Result<Self> {
-        let owner = object::uid(deployment);
-        let now = deployment.pointer("/spec/template").unwrap_or(&Value::Null);
-        let now = template::digest(&template::without_hash(now), key);
+    pub(crate) fn of(kind: Kind, workload: &Value, kept: &[&Value], key: &HashKey) -> Result<Self> {
+        let owner = object::uid(workload);
+        let now = workload.pointer("/spec/template").unwrap_or(&Value::Null);
+        let now = template::digest(&template::bare(now), key);
         let mut revisions = Vec::new();
-        for set in replica_sets.iter().filter(|set| object::is_controlled_by(set, &owner)) {
-            let raw = set.pointer("/spec/template").unwrap_or(&Value::Null);
-            let hash = object::label(set, HASH_LABEL).unwrap_or_default();
-            let digest = template::digest(&template::without_hash(raw), key);
-            let number = object::annotation(set, REVISION);
+        for kept in kept.iter().filter(|kept| object::is_controlled_by(kept, &owner)) {
+            let template = kind.kept_template(kept);
+            let hash = kind.kept_hash(object::name(workload), kept);
+            let digest = template::digest(&template, key);
+            let current = digest == now;
+            let (replicas, available) = kind.kept_counts(workload, kept, current);
             revisions.push(Revision {
-                number: number.and_then(|text| text.parse().ok()).unwrap_or_default(),
-                hash: hash.to_owned(),
-                name: ObjectName::new(object::name(set))?,
-                uid: object::uid(set),
-                images: template::images(raw),
-                change_cause: object::annotation(set, CHANGE_CAUSE).map(str::to_owned),
-                created: object::text(set, "/metadata/creationTimestamp").to_owned(),
-                replicas: object::number(set, "/spec/replicas"),
-                available: object::number(set, "/status/availableReplicas"),
-                current: digest == now,
-                verified: is_verified(deployment, hash) || is_verified(set, hash),
+                number: kind.kept_number(kept),
+                name: ObjectName::new(object::name(kept))?,
+                uid: object::uid(kept),
+                images: template::images(&template),
+                change_cause: object::annotation(kept, CHANGE_CAUSE).map(str::to_owned),
+                created: object::text(kept, "/metadata/creationTimestamp").to_owned(),
+                replicas,
+                available,
+                current,
+                verified: is_verified(workload, &hash) || is_verified(kept, &hash),
                 left: false,
                 digest,
+                hash,
             });
         }
-        let left: Vec<_> =
-            replica_sets.iter().copied().chain([deployment]).filter_map(left_of).collect();
+        let left: Vec<_> = kept.iter().copied().chain([workload]).filter_map(left_of).collect();
         for revision in &mut revisions {
             let is_it =
                 |(hash, number): &(&str, i64)| *hash == revision.hash && *number == revision.number;
@@ -140,7 +134,7 @@ impl History {
     }
 }
 
-/// The hashes that an annotation says to be verified. ReplicaSets inherit their Deployment's annotations, so
+/// The hashes that an annotation says to be verified. What keeps versions inherits its workload's annotations, so
 /// each hash stands for itself, wherever it is found.
 fn is_verified(object: &Value, hash: &str) -> bool {
     let verified = object::annotation(object, ANNOTATION_VERIFIED).unwrap_or_default();

@@ -8,7 +8,7 @@
 //! A program that uses this crate must say which API the types of `k8s-openapi` are of, by one of its features, such as `v1_36`:
 //! kube's client wants that, and a library must leave it open.
 //!
-//! Deployments so far. Nothing here logs a request or an answer: templates hold environment values.
+//! Deployments, StatefulSets and DaemonSets so far. Nothing here logs a request or an answer: templates hold environment values.
 
 pub mod checks;
 pub mod cluster;
@@ -21,6 +21,7 @@ mod action;
 mod detail;
 mod executor;
 mod http_cluster;
+mod kind;
 mod mirror;
 mod object;
 mod owners;

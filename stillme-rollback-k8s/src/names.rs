@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use stillme_rollback_core::{Error, ErrorKind, Printable, Result, Target};
 
+pub use crate::kind::Kind;
+
 /// The field manager of all writes of ours.
 pub const FIELD_MANAGER: &str = "stillme-rollback";
 /// The annotation of a workload whose template a run of ours wrote last: the run's id.
@@ -143,30 +145,6 @@ impl TryFrom<String> for Namespace {
     }
 }
 
-/// The kind of a workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// A Deployment: its versions are ReplicaSets.
-    Deployment,
-}
-
-impl Kind {
-    /// Its word in targets and on the command line.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployment",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
 /// A workload by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -212,10 +190,7 @@ impl WorkloadRef {
         let mut parts = target.name().split('/');
         let parts = (parts.next(), parts.next(), parts.next(), parts.next());
         let (Some(namespace), Some(kind), Some(name), None) = parts else { return Err(unknown()) };
-        let kind = match kind {
-            "deployment" => Kind::Deployment,
-            _ => return Err(unknown()),
-        };
+        let kind = Kind::of_word(kind).ok_or_else(unknown)?;
         let workload = Self::new(Namespace::new(namespace)?, kind, ObjectName::new(name)?);
         Ok((workload, Uid::new(target.scope())))
     }

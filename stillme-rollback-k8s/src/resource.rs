@@ -38,6 +38,12 @@ impl Resource {
 
 /// Deployments.
 pub const DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments");
+/// StatefulSets.
+pub const STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets");
+/// DaemonSets.
+pub const DAEMON_SETS: Resource = Resource::new("apps", "v1", "daemonsets");
+/// What keeps the versions of StatefulSets and DaemonSets.
+pub const CONTROLLER_REVISIONS: Resource = Resource::new("apps", "v1", "controllerrevisions");
 /// ReplicaSets.
 pub const REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets");
 /// Pods.

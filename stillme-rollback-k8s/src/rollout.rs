@@ -16,7 +16,7 @@ use crate::action::Order;
 use crate::cluster::Selection;
 use crate::executor::KubernetesExecutor;
 use crate::mirror::{Mirror, Subject};
-use crate::names::WorkloadRef;
+use crate::names::{Kind, Uid, WorkloadRef};
 use crate::object;
 use crate::resource::PODS;
 
@@ -27,6 +27,11 @@ pub use self::pods::Trouble;
 /// What keeps a pod from being ready, however often it was restarted before.
 pub(crate) fn trouble_of(pod: &Value) -> Option<Trouble> {
     pods::trouble(pod, 0)
+}
+
+/// Whether a pod is ready, and stays.
+pub(crate) fn is_ready(pod: &Value) -> bool {
+    pods::is_ready(pod) && !object::is_ending(pod)
 }
 
 const CHECK: &str = "rollout";
@@ -75,8 +80,13 @@ impl RolloutVerifier {
                 return Ok(single(Outcome::Fail, why));
             }
             let mirror = pods.get_or_insert_with(|| self.pods_of(&workload, live.expose()));
-            let seen = mirror.look().await?;
-            for pod in seen.values().map(|pod| pod.expose()) {
+            // A selector finds also what others made; a Deployment's pods are its ReplicaSets'.
+            let is_its = |pod: &&Value| {
+                workload.kind == Kind::Deployment || object::is_controlled_by(pod, &uid)
+            };
+            let seen: Vec<_> =
+                mirror.look().await?.values().map(|pod| pod.expose()).filter(is_its).collect();
+            for pod in &seen {
                 let restarts = pods::restarts(pod);
                 before.entry(object::uid(pod).to_string()).or_insert_with(|| {
                     // One that came later began at nought.
@@ -84,16 +94,17 @@ impl RolloutVerifier {
                 });
             }
             let scene = Scene {
+                kind: workload.kind,
                 workload: live.expose(),
-                pods: seen.values().map(|pod| pod.expose()).collect(),
-                hash: &order.to.hash,
+                pods: seen.clone(),
+                version: order.to.pod_label(workload.kind),
                 before: &before,
                 watched: begin.elapsed(),
             };
             match progress(&scene) {
                 Progress::Done { pods } => {
-                    let names: Vec<_> = seen.keys().cloned().collect();
-                    let ready = self.endpoints(&workload, live.expose(), &names).await?;
+                    let uids: Vec<_> = seen.iter().map(|pod| object::uid(pod)).collect();
+                    let ready = self.endpoints(&workload, live.expose(), &uids).await?;
                     match ready {
                         endpoints::Traffic::Only(services) => {
                             let evidence = done(pods, &order.to.hash, &services, begin.elapsed());
@@ -108,7 +119,7 @@ impl RolloutVerifier {
                     continue;
                 }
                 Progress::Nothing => {
-                    let why = "no replicas are wanted: nothing runs, and nothing is proven";
+                    let why = "no pods are wanted: nothing runs, and nothing is proven";
                     return Ok(single(Outcome::Inconclusive, why));
                 }
                 Progress::Failed(why) => return Ok(single(Outcome::Fail, why)),
@@ -136,10 +147,10 @@ impl RolloutVerifier {
         &self,
         workload: &WorkloadRef,
         live: &Value,
-        pods: &[String],
+        pods: &[Uid],
     ) -> Result<endpoints::Traffic> {
         let cluster = self.executor.cluster().as_ref();
-        endpoints::traffic(cluster, &workload.namespace, live, pods).await
+        endpoints::traffic(cluster, workload, live, pods).await
     }
 }
 

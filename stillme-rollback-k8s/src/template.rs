@@ -8,9 +8,13 @@ use stillme_rollback_core::HashKey;
 /// The label by which a ReplicaSet's template differs from its Deployment's.
 pub(crate) const HASH_LABEL: &str = "pod-template-hash";
 
-/// A template as it stands in a Deployment, of one as it stands in a ReplicaSet.
-pub(crate) fn without_hash(template: &Value) -> Value {
+/// A template as it stands in a workload, of one as a ReplicaSet or a ControllerRevision keeps it: without the label
+/// of the one and the patch directive of the other.
+pub(crate) fn bare(template: &Value) -> Value {
     let mut template = template.clone();
+    if let Some(fields) = template.as_object_mut() {
+        fields.remove("$patch");
+    }
     let labels = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
     if let Some(labels) = labels {
         labels.remove(HASH_LABEL);
@@ -62,8 +66,8 @@ mod tests {
         let plain = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}});
         let mut hashed = plain.clone();
         hashed["metadata"]["labels"][HASH_LABEL] = "5d4f".into();
-        assert_eq!(without_hash(&hashed), plain);
-        assert_eq!(without_hash(&json!({})), json!({}));
+        assert_eq!(bare(&hashed), plain);
+        assert_eq!(bare(&json!({})), json!({}));
     }
 
     #[test]

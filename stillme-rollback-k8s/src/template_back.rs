@@ -2,13 +2,14 @@
 //! its pods as it would for any deploy.
 
 mod notes;
+mod replaced;
 
 use stillme_rollback_core::{
     Condition, Error, ErrorKind, Goal, Observation, Phase, Plan, PlanRefusal, Printable, Request,
     Result, Step, StepId, StepKind, Strategy, Undo,
 };
 
-use crate::action::{Marks, Order, Verb};
+use crate::action::{Marks, Order, Replaced, Slot, Verb};
 use crate::checks;
 use crate::detail::Detail;
 use crate::executor::key;
@@ -24,17 +25,40 @@ use crate::wanted::Wanted;
 /// The controller starts the pods of that version and ends the others as the workload's own strategy says, so that
 /// no request is lost where readiness and draining are right. A verdict that fails puts the template of before back
 /// in the same way.
+///
+/// The controller of a StatefulSet waits for a pod that is not ready, also when the template would heal it: such pods
+/// of the version that is left are deleted, each only if it is still the same one.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TemplateBack {
     /// Also a workload that Argo CD or Flux writes, who will take the rollback back.
     despite_owner: bool,
+    /// Stuck pods stay.
+    no_repair: bool,
+    /// Pods that no controller replaces are replaced.
+    replace_pods: bool,
 }
 
 impl TemplateBack {
     /// The strategy.
     pub const fn new() -> Self {
-        Self { despite_owner: false }
+        Self { despite_owner: false, no_repair: false, replace_pods: false }
+    }
+
+    /// Leaves the pods of a StatefulSet that are stuck at the version that is left. Its controller waits for them to
+    /// get ready, and so does the rollback.
+    #[must_use]
+    pub const fn without_repair(mut self) -> Self {
+        self.no_repair = true;
+        self
+    }
+
+    /// Also workloads whose strategy is `OnDelete`, which are refused otherwise: their pods are deleted one by one,
+    /// each once the one before it is replaced and ready.
+    #[must_use]
+    pub const fn replacing_pods(mut self) -> Self {
+        self.replace_pods = true;
+        self
     }
 
     /// Also workloads that somebody reverts by himself (Argo CD, Flux), which are refused otherwise.
@@ -59,15 +83,18 @@ impl Strategy for TemplateBack {
             return Err(PlanRefusal::AlreadyThere(to.release()?));
         }
         self.check(&workload, &detail)?;
+        let replaced = self.replaced(&workload, &detail, from, to)?;
         let mut plan =
             Plan::new(self.name(), observation.target.clone(), from.release()?, to.release()?);
         plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
         plan.on_inconclusive = request.on_inconclusive;
         plan.checks = checks::with_rollout(&request.checks);
-        plan.expected_outage = notes::expected_outage(&detail.workload);
-        plan.notes = notes::notes(&detail, from, to);
+        plan.expected_outage = notes::expected_outage(workload.kind, &detail.workload);
+        plan.notes = notes::notes(&workload, &detail, from, to);
+        plan.notes.extend(replaced.notes);
         plan.starts = is(key::TEMPLATE, "from");
-        plan.steps = steps(&workload, &detail, from, to, request)?;
+        plan.steps =
+            steps(&workload, &detail, (from, to), replaced.which, replaced.slots, request)?;
         plan.check()?;
         Ok(plan)
     }
@@ -144,35 +171,44 @@ fn wanted<'a>(detail: &'a Detail, request: &Request) -> Result<&'a Revision> {
 fn steps(
     workload: &WorkloadRef,
     detail: &Detail,
-    from: &Revision,
-    to: &Revision,
+    (from, to): (&Revision, &Revision),
+    ours_to_replace: Replaced,
+    slots: Vec<Slot>,
     request: &Request,
 ) -> Result<Vec<Step>> {
     let live = &detail.workload;
     let marks = |key: &str| object::annotation(live, key).map(str::to_owned);
     let before = Marks { run: marks(ANNOTATION_RUN), left: marks(ANNOTATION_LEFT) };
-    let order = Order { from: from.into(), to: to.into(), before };
+    let order = Order { from: from.into(), to: to.into(), before, ours_to_replace, slots };
     let undo = format!(
         "kubectl --namespace {} rollout undo {}/{}",
         workload.namespace, workload.kind, workload.name
     );
     let title = format!("put the template of revision {} ({}) into {workload}", to.number, to.hash);
+    let before = is(key::TEMPLATE, "from");
+    let undone = match ours_to_replace {
+        Replaced::Stuck => before.clone().is(key::REMAINS, "none"),
+        Replaced::None | Replaced::All => before.clone(),
+    };
     let set = Step::apply(
         StepId::new("set-template")?,
         Phase::Switch,
         StepKind::Observable,
         title,
-        Verb::SetTemplate(Box::new(order)).action(),
+        Verb::SetTemplate(Box::new(order.clone())).action(),
     )
-    .expects(is(key::TEMPLATE, "from"))
+    .expects(before)
     .makes(is(key::TEMPLATE, "to"))
-    .undo(Undo::Restores(is(key::TEMPLATE, "from")))
+    .undo(Undo::Restores(undone))
     .by_hand(
         format!("{undo} --to-revision={}", to.number),
         Some(format!("{undo} --to-revision={}", from.number)),
     );
-    let verdict = Step::verdict(StepId::new("verdict")?, "see whether it works", request.deadline);
-    let mut steps = vec![set, verdict];
+    // What is undone after the template stands before it.
+    let mut steps = replaced::steps_before(&order, request.deadline)?;
+    steps.push(set);
+    steps.extend(replaced::steps_after(workload, &order, request.deadline)?);
+    steps.push(Step::verdict(StepId::new("verdict")?, "see whether it works", request.deadline));
     if !to.verified {
         steps.push(mark(workload, to)?);
     }

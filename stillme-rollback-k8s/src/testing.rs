@@ -1,6 +1,7 @@
-//! A namespace with one Deployment in memory, deterministic: for crash matrices over the real executor.
+//! A namespace with one workload in memory, deterministic: for crash matrices over the real executor.
 
 mod cluster;
+mod controller;
 mod model;
 mod patch;
 

@@ -7,11 +7,11 @@
 )]
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Mutation, Simulated};
 use stillme_rollback_core::{HashKey, Plan, Request, Strategy as _};
-use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
+use stillme_rollback_k8s::names::{Namespace, ObjectName, WorkloadRef};
 use stillme_rollback_k8s::testing::{ClusterModel, ModelCluster, ModelVerifier};
 use stillme_rollback_k8s::{KubernetesExecutor, TemplateBack, Wanted};
 
@@ -20,21 +20,28 @@ fn executor(sim: Simulated<ClusterModel>) -> KubernetesExecutor {
     KubernetesExecutor::new(Arc::new(ModelCluster::new(sim)), key)
 }
 
-fn plan(model: &ClusterModel) -> Plan {
+fn plan(model: &ClusterModel, strategy: TemplateBack, deadline: Duration) -> Plan {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let executor = executor(Simulated::new(model.clone()));
         let (namespace, name) =
             (Namespace::new("default").unwrap(), ObjectName::new("web").unwrap());
-        let workload = WorkloadRef::new(namespace, Kind::Deployment, name);
+        let workload = WorkloadRef::new(namespace, model.kind, name);
         let (observation, goal) =
             executor.observe_for(&workload, &Wanted::Previous, None).await.unwrap();
-        TemplateBack::new().plan(&observation, &Request::new(goal)).unwrap()
+        let mut request = Request::new(goal);
+        request.deadline = deadline;
+        strategy.plan(&observation, &request).unwrap()
     })
 }
 
 fn matrix(model: ClusterModel) -> CrashMatrix<ClusterModel> {
-    let plan = plan(&model);
+    matrix_within(Duration::from_secs(300), model)
+}
+
+fn matrix_within(deadline: Duration, model: ClusterModel) -> CrashMatrix<ClusterModel> {
+    // Where no controller replaces pods, the run does.
+    let plan = plan(&model, TemplateBack::new().replacing_pods(), deadline);
     CrashMatrix::new(
         model,
         plan,
@@ -62,6 +69,42 @@ fn a_target_that_fails_its_verdict_is_always_undone() {
     let mut model = ClusterModel::with_deployment("web");
     model.sick.push("web:v1".to_owned());
     let report = timed("the target is sick", &matrix(model));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn pods_of_a_stateful_set_that_are_stuck_are_freed() {
+    let model = ClusterModel::with_stateful_set("web", &["web:v2"]);
+    let report = timed("a pod is stuck", &matrix(model));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn a_target_whose_pods_get_stuck_is_undone_and_they_are_freed() {
+    let mut model = ClusterModel::with_stateful_set("web", &[]);
+    model.sick.push("web:v1".to_owned());
+    let report = timed("pods get stuck", &matrix(model).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn pods_that_no_controller_replaces_are_replaced_one_by_one() {
+    let model = ClusterModel::with_stateful_set_on_delete("web");
+    let report = timed("OnDelete", &matrix(model).with_crashes(1));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn pods_that_were_replaced_in_vain_are_replaced_again() {
+    let mut model = ClusterModel::with_stateful_set_on_delete("web");
+    model.sick.push("web:v1".to_owned());
+    // A pod that never gets ready is looked at until the deadline, and each look is a place to crash.
+    let matrix = matrix_within(Duration::from_secs(2), model).with_crashes(1);
+    let report = timed("OnDelete, the target is sick", &matrix);
     report.assert_clean();
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }

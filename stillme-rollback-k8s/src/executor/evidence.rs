@@ -13,7 +13,6 @@ use crate::names::WorkloadRef;
 use crate::object::{self, text};
 use crate::resource::{EVENTS, PODS};
 use crate::rollout::trouble_of;
-use crate::template::HASH_LABEL;
 
 /// How long each piece may take. The service waits for its way back meanwhile.
 const EACH: Duration = Duration::from_secs(2);
@@ -28,7 +27,8 @@ impl KubernetesExecutor {
         let order = Order::of(run)?;
         let Some(live) = self.look(&workload, &uid).await? else { return Ok(Vec::new()) };
         let selector = object::selector(live.expose());
-        let selection = Selection::labels(format!("{selector},{HASH_LABEL}={}", order.to.hash));
+        let (label, version) = (workload.kind.pod_label(), order.to.pod_label(workload.kind));
+        let selection = Selection::labels(format!("{selector},{label}={version}"));
         let pods = self.cluster.list(PODS, &workload.namespace, &selection);
         let pods = match tokio::time::timeout(EACH, pods).await {
             Ok(Ok(pods)) => pods,

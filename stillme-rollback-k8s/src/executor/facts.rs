@@ -14,6 +14,14 @@ pub(crate) mod key {
     pub(crate) const TEMPLATE: &str = "template";
     /// Whether the version that is gone back to is noted as verified: `set` or `unset`.
     pub(crate) const MARK: &str = "mark";
+    /// Whether pods are left that the run has to replace: `none`, `some`, or `unknown` until the controller has seen
+    /// the template.
+    pub(crate) const REMAINS: &str = "remains";
+
+    /// What has a place: a ready pod of `to`, one of `from`, or `none` of both.
+    pub(crate) fn slot(place: &str) -> String {
+        format!("pod {place}")
+    }
 }
 
 impl KubernetesExecutor {
@@ -35,10 +43,12 @@ impl KubernetesExecutor {
         let facts = facts.with(key::MARK, if is_marked { "set" } else { "unset" });
         let digest = self.digest_of(live);
         if digest == order.from.digest {
-            return Ok(facts.with(key::TEMPLATE, "from"));
+            let facts = facts.with(key::TEMPLATE, "from");
+            return self.pod_facts(facts, &workload, live, &order, &order.to).await;
         }
         if digest == order.to.digest {
-            return Ok(facts.with(key::TEMPLATE, "to"));
+            let facts = facts.with(key::TEMPLATE, "to");
+            return self.pod_facts(facts, &workload, live, &order, &order.from).await;
         }
         let images =
             crate::template::images(live.pointer("/spec/template").unwrap_or(&Value::Null));

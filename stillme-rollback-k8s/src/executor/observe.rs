@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use stillme_rollback_core::{
     Error, ErrorKind, Evidence, Goal, Observation, Release, Result, Target,
 };
 use tokio::time::Instant;
 
-use super::{KubernetesExecutor, preflight, resource};
+use super::{KubernetesExecutor, pods, preflight};
 use crate::cluster::{Object, Selection};
-use crate::detail::{Detail, Preflight};
+use crate::detail::{Detail, PodSeen, Preflight};
 use crate::history::{History, Revision};
 use crate::names::{Uid, WorkloadRef};
 use crate::object;
-use crate::resource::REPLICA_SETS;
 use crate::wanted::Wanted;
 
 /// How long a controller gets to see a template that was written just before.
@@ -52,15 +52,17 @@ impl KubernetesExecutor {
         let (live, history) = self.read_with_history(workload).await?;
         let target = workload.target(&object::uid(live.expose()))?;
         let revision = wanted.resolve(&history, container)?.clone();
-        let preflight = self.preflight(workload, &history, &revision).await?;
+        let preflight = self.preflight(workload, live.expose(), &history, &revision).await?;
         let goal = Goal::Release(release(&revision)?);
-        Ok((observation(&target, live, history, preflight)?, goal))
+        let pods = self.pods_for_plan(workload, live.expose()).await?;
+        Ok((observation(&target, live, history, preflight, pods)?, goal))
     }
 
     pub(super) async fn observe_all(&self, target: &Target) -> Result<Observation> {
         let (workload, uid) = WorkloadRef::of(target)?;
         let (live, history) = self.read_same(&workload, &uid).await?;
-        observation(target, live, history, Preflight::default())
+        let pods = self.pods_for_plan(&workload, live.expose()).await?;
+        observation(target, live, history, Preflight::default(), pods)
     }
 
     async fn read_same(&self, workload: &WorkloadRef, uid: &Uid) -> Result<(Object, History)> {
@@ -83,14 +85,15 @@ impl KubernetesExecutor {
         loop {
             let live = self.read(workload).await?;
             let selection = Selection::labels(object::selector(live.expose()));
-            let sets = self.cluster.list(REPLICA_SETS, &workload.namespace, &selection).await?;
-            let sets: Vec<_> = sets.iter().map(|set| set.expose()).collect();
-            let history = History::of_deployment(live.expose(), &sets, &self.key)?;
+            let kept_in = workload.kind.kept_in();
+            let kept = self.cluster.list(kept_in, &workload.namespace, &selection).await?;
+            let kept: Vec<_> = kept.iter().map(|kept| kept.expose()).collect();
+            let history = History::of(workload.kind, live.expose(), &kept, &self.key)?;
             let is_seen = object::is_observed(live.expose()) && history.current().is_some();
             if is_seen || begin.elapsed() >= OBSERVED_WITHIN {
                 self.keep_templates(history.revisions.iter().filter_map(|revision| {
-                    let set = sets.iter().find(|set| object::uid(set) == revision.uid)?;
-                    Some((revision.digest.clone(), (*set).clone()))
+                    let kept = kept.iter().find(|kept| object::uid(kept) == revision.uid)?;
+                    Some((revision.digest.clone(), (*kept).clone()))
                 }));
                 return Ok((live, history));
             }
@@ -105,7 +108,7 @@ impl KubernetesExecutor {
     }
 
     async fn read(&self, workload: &WorkloadRef) -> Result<Object> {
-        let kind = resource(workload.kind);
+        let kind = workload.kind.resource();
         let found = self.cluster.get(kind, &workload.namespace, &workload.name).await?;
         found.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "find workload", format!("there is no {workload}"))
@@ -119,19 +122,21 @@ impl KubernetesExecutor {
     async fn preflight(
         &self,
         workload: &WorkloadRef,
+        live: &Value,
         history: &History,
         to: &Revision,
     ) -> Result<Preflight> {
         let from = history.current();
         let same = from.is_none_or(|from| from.digest == to.digest);
-        let patch = if same { None } else { self.rehearsal_patch(to) };
-        preflight::ask(
-            self.cluster.as_ref(),
+        let kept = self.known_template(&to.digest);
+        let template = kept.map(|kept| workload.kind.kept_template(kept.expose()));
+        let question = preflight::Question {
             workload,
-            patch,
-            self.known_template(&to.digest).as_ref(),
-        )
-        .await
+            is_other: !same,
+            template: template.as_ref(),
+            deletes_pods: pods::may_be_ours_to_replace(workload.kind, live),
+        };
+        preflight::ask(self.cluster.as_ref(), &question).await
     }
 }
 
@@ -140,12 +145,13 @@ fn observation(
     live: Object,
     history: History,
     preflight: Preflight,
+    pods: Vec<PodSeen>,
 ) -> Result<Observation> {
     let mut observation = Observation::new(target.clone());
     observation.running = history.current().map(running).transpose()?;
     observation.releases = history.others().map(release).collect::<Result<_>>()?;
     let workload = live.expose().clone();
-    observation.detail = Detail { workload, history, preflight }.into_secret();
+    observation.detail = Detail { workload, history, preflight, pods }.into_secret();
     Ok(observation)
 }
 

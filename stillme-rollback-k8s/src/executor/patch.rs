@@ -10,7 +10,6 @@ use crate::names::{
     ANNOTATION_LEFT, ANNOTATION_RUN, ANNOTATION_VERIFIED, MOST_VERIFIED, WorkloadRef,
 };
 use crate::object::{self, text};
-use crate::resource::REPLICA_SETS;
 use crate::template;
 
 /// What who deployed a version said about it. It belongs to the version: left behind, the controller would copy
@@ -55,8 +54,7 @@ impl KubernetesExecutor {
             None => (order.before.run.clone(), order.before.left.clone()),
         };
         let cause = object::annotation(kept.expose(), CHANGE_CAUSE).map(str::to_owned);
-        let template =
-            template::without_hash(kept.expose().pointer("/spec/template").unwrap_or(&Value::Null));
+        let template = workload.kind.kept_template(kept.expose());
         let mut operations = at_version(live);
         operations.push(json!({ "op": "replace", "path": "/spec/template", "value": template }));
         annotate(
@@ -70,7 +68,7 @@ impl KubernetesExecutor {
     /// The digest of a workload's template.
     pub(crate) fn digest_of(&self, workload: &Value) -> String {
         let template = workload.pointer("/spec/template").unwrap_or(&Value::Null);
-        template::digest(&template::without_hash(template), &self.key)
+        template::digest(&template::bare(template), &self.key)
     }
 
     /// What keeps a version's template. By its digest, so that it does not matter from when it is known.
@@ -78,16 +76,15 @@ impl KubernetesExecutor {
         if let Some(known) = self.known_template(&version.digest) {
             return Ok(known);
         }
-        let found = self.cluster.get(REPLICA_SETS, &workload.namespace, &version.kept_in).await?;
-        let found = found.filter(|found| self.digest_of(found.expose()) == version.digest);
-        found.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Mismatch,
-                "find version",
-                "its ReplicaSet is gone, or another one",
-            )
-            .with_context("replicaset", version.kept_in.as_str())
-            .with_hint("nothing was touched")
+        let kept_in = workload.kind.kept_in();
+        let found = self.cluster.get(kept_in, &workload.namespace, &version.kept_in).await?;
+        let digest = |kept: &Object| {
+            template::digest(&workload.kind.kept_template(kept.expose()), &self.key)
+        };
+        found.filter(|found| digest(found) == version.digest).ok_or_else(|| {
+            Error::new(ErrorKind::Mismatch, "find version", "what kept it is gone, or another one")
+                .with_context(kept_in.plural, version.kept_in.as_str())
+                .with_hint("nothing was touched")
         })
     }
 

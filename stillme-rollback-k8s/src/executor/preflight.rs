@@ -6,41 +6,35 @@ use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
 use stillme_rollback_core::{ErrorKind, Result};
 
-use super::{KubernetesExecutor, resource};
-use crate::cluster::{Cluster, Mode, Object, Permission, Selection};
+use crate::cluster::{Cluster, Mode, Permission, Selection};
 use crate::detail::Preflight;
-use crate::history::Revision;
 use crate::names::{ObjectName, WorkloadRef};
 use crate::object::{self, text};
 use crate::resource::{
-    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, PODS, REPLICA_SETS, Resource, SECRETS, SERVICES,
+    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, PODS, Resource, SECRETS, SERVICES,
 };
-use crate::template;
 
-impl KubernetesExecutor {
-    /// The patch that a run would send, without its marks. Also without the version that it is decided on: a status
-    /// that is written meanwhile would be all that the server has to say.
-    pub(super) fn rehearsal_patch(&self, to: &Revision) -> Option<Value> {
-        let kept = self.known_template(&to.digest)?;
-        let template = template::without_hash(kept.expose().pointer("/spec/template")?);
-        Some(json!([{ "op": "replace", "path": "/spec/template", "value": template }]))
-    }
+/// What is asked.
+pub(super) struct Question<'a> {
+    pub(super) workload: &'a WorkloadRef,
+    /// Whether a patch would change anything.
+    pub(super) is_other: bool,
+    /// The template that is wanted.
+    pub(super) template: Option<&'a Value>,
+    /// Whether pods may have to be deleted.
+    pub(super) deletes_pods: bool,
 }
 
 /// Permissions, a rehearsal of the patch, what the target's pods refer to, and who scales the workload.
-pub(super) async fn ask(
-    cluster: &dyn Cluster,
-    workload: &WorkloadRef,
-    patch: Option<Value>,
-    to: Option<&Object>,
-) -> Result<Preflight> {
+pub(super) async fn ask(cluster: &dyn Cluster, question: &Question<'_>) -> Result<Preflight> {
+    let workload = question.workload;
     let mut found = Preflight::default();
-    permissions(cluster, workload, &mut found).await?;
-    if let Some(patch) = patch {
-        found.rehearsal = rehearse(cluster, workload, &patch).await?;
-    }
-    if let Some(to) = to {
-        references(cluster, workload, to.expose(), &mut found).await?;
+    permissions(cluster, question, &mut found).await?;
+    if let Some(template) = question.template {
+        if question.is_other {
+            found.rehearsal = rehearse(cluster, workload, template).await?;
+        }
+        references(cluster, workload, template, &mut found).await?;
     }
     autoscalers(cluster, workload, &mut found).await?;
     Ok(found)
@@ -49,16 +43,18 @@ pub(super) async fn ask(
 /// What every step and its undo needs must be allowed; what only adds to the verdict is said to be left out.
 async fn permissions(
     cluster: &dyn Cluster,
-    workload: &WorkloadRef,
+    question: &Question<'_>,
     found: &mut Preflight,
 ) -> Result<()> {
-    let (kind, name) = (resource(workload.kind), || workload.name.clone());
+    let workload = question.workload;
+    let (kind, name) = (workload.kind.resource(), || workload.name.clone());
+    let kept_in = workload.kind.kept_in();
     let needed = [
         Permission::one("get", kind, name()),
         Permission::one("watch", kind, name()),
         Permission::one("patch", kind, name()),
-        Permission::any("list", REPLICA_SETS),
-        Permission::any("get", REPLICA_SETS),
+        Permission::any("list", kept_in),
+        Permission::any("get", kept_in),
         Permission::any("watch", PODS),
     ];
     let useful = [Permission::any("list", SERVICES), Permission::any("list", ENDPOINT_SLICES)];
@@ -73,6 +69,13 @@ async fn permissions(
             }
         }
     }
+    if question.deletes_pods {
+        let (list, delete) = (Permission::any("list", PODS), Permission::any("delete", PODS));
+        let may = try_join_all(
+            [&list, &delete].map(|permission| cluster.may(&workload.namespace, permission)),
+        );
+        found.may_delete_pods = may.await?.into_iter().all(|may| may);
+    }
     Ok(())
 }
 
@@ -80,10 +83,13 @@ async fn permissions(
 async fn rehearse(
     cluster: &dyn Cluster,
     workload: &WorkloadRef,
-    patch: &Value,
+    template: &Value,
 ) -> Result<Option<String>> {
-    let (kind, namespace) = (resource(workload.kind), &workload.namespace);
-    match cluster.patch(kind, namespace, &workload.name, patch, Mode::DryRun).await {
+    // Without our marks, and without the version that a run decides on: a status that is written meanwhile would be
+    // all that the server has to say.
+    let patch = json!([{ "op": "replace", "path": "/spec/template", "value": template }]);
+    let (kind, namespace) = (workload.kind.resource(), &workload.namespace);
+    match cluster.patch(kind, namespace, &workload.name, &patch, Mode::DryRun).await {
         Ok(_) => Ok(None),
         // Somebody wrote it meanwhile: the run's own look will tell who.
         Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
@@ -98,10 +104,10 @@ async fn rehearse(
 async fn references(
     cluster: &dyn Cluster,
     workload: &WorkloadRef,
-    to: &Value,
+    template: &Value,
     found: &mut Preflight,
 ) -> Result<()> {
-    let wanted = needed(to.pointer("/spec/template/spec").unwrap_or(&Value::Null));
+    let wanted = needed(template.get("spec").unwrap_or(&Value::Null));
     let asked = wanted.iter().map(|(resource, name)| async move {
         let name = ObjectName::new(name.clone())?;
         cluster.get(*resource, &workload.namespace, &name).await

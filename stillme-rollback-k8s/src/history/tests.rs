@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::template::HASH_LABEL;
 
 fn key() -> HashKey {
     HashKey::from_bytes([3; 32])
@@ -29,13 +30,13 @@ fn set(hash: &str, number: i64, image: &str, annotations: Value) -> Value {
         },
         "spec": {"template": template, "replicas": 0},
     });
-    set["metadata"]["annotations"][REVISION] = number.to_string().into();
+    set["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = number.to_string().into();
     set
 }
 
 fn history(deployment: &Value, sets: &[Value]) -> History {
     let sets: Vec<_> = sets.iter().collect();
-    History::of_deployment(deployment, &sets, &key()).unwrap()
+    History::of(Kind::Deployment, deployment, &sets, &key()).unwrap()
 }
 
 #[test]

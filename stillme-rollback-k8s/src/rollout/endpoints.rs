@@ -6,7 +6,7 @@ use serde_json::Value;
 use stillme_rollback_core::{ErrorKind, Result};
 
 use crate::cluster::{Cluster, Selection};
-use crate::names::Namespace;
+use crate::names::{Uid, WorkloadRef};
 use crate::object::{self, text};
 use crate::resource::{ENDPOINT_SLICES, SERVICES};
 
@@ -42,13 +42,14 @@ impl fmt::Display for Services {
     }
 }
 
-/// Looks at every Service whose selector finds the workload's pods. `pods`: the names of those of the version.
+/// Looks at every Service whose selector finds the workload's pods. `pods`: those of the version.
 pub(crate) async fn traffic(
     cluster: &dyn Cluster,
-    namespace: &Namespace,
+    name: &WorkloadRef,
     workload: &Value,
-    pods: &[String],
+    pods: &[Uid],
 ) -> Result<Traffic> {
+    let namespace = &name.namespace;
     let all = Selection::all();
     let services = match cluster.list(SERVICES, namespace, &all).await {
         Ok(services) => services,
@@ -76,7 +77,7 @@ pub(crate) async fn traffic(
             Err(error) => return Err(error),
         };
         let slices: Vec<_> = slices.iter().map(|slice| slice.expose()).collect();
-        if let Some(what) = elsewhere(service, &slices, object::name(workload), pods) {
+        if let Some(what) = elsewhere(service, &slices, name, pods) {
             return Ok(Traffic::Elsewhere(what));
         }
     }
@@ -93,26 +94,28 @@ fn selects(service: &Value, workload: &Value) -> bool {
 
 /// What of a Service's endpoints is not as it shall be: each pod of the version a ready one, and none of another
 /// version. Pods of other workloads, which may share the Service, are theirs to decide.
-fn elsewhere(service: &str, slices: &[&Value], workload: &str, pods: &[String]) -> Option<String> {
+fn elsewhere(
+    service: &str,
+    slices: &[&Value],
+    workload: &WorkloadRef,
+    pods: &[Uid],
+) -> Option<String> {
     let endpoints =
         slices.iter().filter_map(|slice| slice.pointer("/endpoints")?.as_array()).flatten();
     let ready: Vec<_> = endpoints
         .filter(|endpoint| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false)))
-        .map(|endpoint| text(endpoint, "/targetRef/name"))
         .collect();
-    let missing = pods.iter().filter(|pod| !ready.contains(&pod.as_str())).count();
+    let is = |endpoint: &Value, pod: &Uid| text(endpoint, "/targetRef/uid") == pod.as_str();
+    let missing = pods.iter().filter(|pod| !ready.iter().any(|one| is(one, pod))).count();
     if missing > 0 {
         return Some(format!("Service {service} does not send to {missing} of the pods yet"));
     }
-    let is_old = |name: &&&str| is_pod_of(workload, name) && !pods.iter().any(|pod| pod == *name);
+    let is_old = |endpoint: &&&Value| {
+        workload.kind.names_pod(workload.name.as_str(), text(endpoint, "/targetRef/name"))
+            && !pods.iter().any(|pod| is(endpoint, pod))
+    };
     let old = ready.iter().filter(is_old).count();
     (old > 0).then(|| format!("Service {service} still sends to {old} pods of other versions"))
-}
-
-/// Whether a pod's name is one that a Deployment's ReplicaSets give: `web-5d4f8c7b9-x2x4q` is of `web`.
-fn is_pod_of(workload: &str, pod: &str) -> bool {
-    let rest = pod.strip_prefix(workload).and_then(|rest| rest.strip_prefix('-'));
-    rest.is_some_and(|rest| rest.split('-').count() == 2)
 }
 
 #[cfg(test)]
@@ -120,28 +123,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::names::{Kind, Namespace, ObjectName};
 
     fn slice(endpoints: &[(&str, Option<bool>)]) -> Value {
         let endpoints: Vec<_> = endpoints
             .iter()
-            .map(|(name, ready)| json!({"targetRef": {"name": format!("web-1-{name}")}, "conditions": {"ready": ready}}))
+            .map(|(name, ready)| json!({"targetRef": {"name": name, "uid": name}, "conditions": {"ready": ready}}))
             .collect();
         json!({ "endpoints": endpoints })
     }
 
     #[test]
     fn a_service_sends_to_the_pods_alone_or_says_what_else() {
-        let pods = ["a", "b"].map(|pod| format!("web-1-{pod}"));
+        let [a, b, old] = ["web-1-aaaaa", "web-1-bbbbb", "web-2-ccccc"];
+        let pods = [a, b].map(Uid::new);
+        let workload = WorkloadRef::new(
+            Namespace::new("prod").unwrap(),
+            Kind::Deployment,
+            ObjectName::new("web").unwrap(),
+        );
         for (endpoints, expected) in [
-            (vec![("a", Some(true)), ("b", None)], None),
-            (vec![("a", Some(true))], Some("does not send to 1")),
-            (vec![("a", Some(true)), ("b", Some(false))], Some("does not send to 1")),
-            (vec![("a", None), ("b", None), ("old", Some(true))], Some("sends to 1 pods")),
-            (vec![("a", None), ("b", None), ("old", Some(false))], None),
-            (vec![("a", None), ("b", None), ("x-1", Some(true))], None),
+            (vec![(a, Some(true)), (b, None)], None),
+            (vec![(a, Some(true))], Some("does not send to 1")),
+            (vec![(a, Some(true)), (b, Some(false))], Some("does not send to 1")),
+            (vec![(a, None), (b, None), (old, Some(true))], Some("sends to 1 pods")),
+            (vec![(a, None), (b, None), (old, Some(false))], None),
+            (vec![(a, None), (b, None), ("web-x-1-aaaaa", Some(true))], None),
         ] {
             let slice = slice(&endpoints);
-            let found = elsewhere("web", &[&slice], "web", &pods);
+            let found = elsewhere("web", &[&slice], &workload, &pods);
             assert_eq!(found.is_some(), expected.is_some(), "{endpoints:?} {found:?}");
             assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()));
         }

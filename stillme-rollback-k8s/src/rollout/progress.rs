@@ -1,4 +1,4 @@
-//! How far a Deployment's rollout is: a pure function of what the cluster shows.
+//! How far a rollout is: a pure function of what the cluster shows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,18 +6,20 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::pods::{self, GRACE, Outlook, Trouble};
+use crate::names::Kind;
 use crate::object::{self, number, text};
-use crate::template::HASH_LABEL;
 
 /// What is judged.
 #[derive(Debug)]
 pub(crate) struct Scene<'a> {
+    /// What it is.
+    pub(crate) kind: Kind,
     /// The workload.
     pub(crate) workload: &'a Value,
-    /// All pods that its selector finds.
+    /// All its pods.
     pub(crate) pods: Vec<&'a Value>,
-    /// The template hash of the version that shall run.
-    pub(crate) hash: &'a str,
+    /// The label of the pods of the version that shall run.
+    pub(crate) version: &'a str,
     /// The restarts of pods when they were seen first, by uid.
     pub(crate) before: &'a BTreeMap<String, i64>,
     /// How long it has been watched.
@@ -47,25 +49,23 @@ pub(crate) fn progress(scene: &Scene<'_>) -> Progress {
     if !object::is_observed(workload) {
         return Progress::Waiting("the controller has not seen the new template yet".to_owned());
     }
-    let wanted = workload.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let wanted = scene.kind.wanted_pods(workload);
     if wanted == 0 {
         return Progress::Nothing;
     }
+    let is_ours = |pod: &&Value| object::label(pod, scene.kind.pod_label()) == Some(scene.version);
     let (ours, others): (Vec<_>, Vec<_>) =
-        scene.pods.iter().partition(|pod| object::label(pod, HASH_LABEL) == Some(scene.hash));
+        scene.pods.iter().filter(|pod| !is_kept_back(scene, pod)).partition(|pod| is_ours(pod));
     let troubles = troubles(&ours, scene.before);
     if let Some(why) =
         hopeless(&troubles, scene.watched).or_else(|| no_pods(workload, scene.watched))
     {
         return Progress::Failed(why);
     }
-    let count = |key: &str| number(workload, &format!("/status/{key}"));
-    let (updated, available, all) =
-        (count("updatedReplicas"), count("availableReplicas"), count("replicas"));
+    let kept_back = scene.pods.iter().filter(|pod| is_kept_back(scene, pod)).count();
+    let wanted = (wanted - i64::try_from(kept_back).unwrap_or(i64::MAX)).max(0);
     let ready = ours.iter().filter(|pod| pods::is_ready(pod) && !object::is_ending(pod)).count();
-    let is_complete = updated == wanted
-        && all == wanted
-        && available == wanted
+    let is_complete = counts_are(scene.kind, workload, wanted)
         && others.is_empty()
         && i64::try_from(ready).is_ok_and(|ready| ready == wanted);
     if is_complete {
@@ -84,6 +84,33 @@ pub(crate) fn progress(scene: &Scene<'_>) -> Progress {
     }
     missing.extend(troubles.first().map(|(pod, trouble)| format!("pod {pod}: {trouble}")));
     Progress::Waiting(missing.join("; "))
+}
+
+/// Whether a partition keeps a pod at the version that it has.
+fn is_kept_back(scene: &Scene<'_>, pod: &Value) -> bool {
+    let partition = scene.kind.partition(scene.workload);
+    let ordinal = object::name(pod).rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    partition > 0 && ordinal.is_some_and(|ordinal: i64| ordinal < partition)
+}
+
+/// Whether the controller counts as many pods of the template as are wanted, and no others.
+fn counts_are(kind: Kind, workload: &Value, wanted: i64) -> bool {
+    let all = |keys: &[&str]| {
+        keys.iter().all(|key| number(workload, &format!("/status/{key}")) == wanted)
+    };
+    match kind {
+        Kind::Deployment => all(&["updatedReplicas", "replicas", "availableReplicas"]),
+        // The controller counts those of the template, also where a partition keeps others back. When all are of one
+        // version, it calls that the current one, and counts them there.
+        Kind::StatefulSet => {
+            let is_one = text(workload, "/status/currentRevision")
+                == text(workload, "/status/updateRevision");
+            is_one || number(workload, "/status/updatedReplicas") >= wanted
+        }
+        Kind::DaemonSet => {
+            all(&["updatedNumberScheduled", "currentNumberScheduled", "numberAvailable"])
+        }
+    }
 }
 
 fn troubles(pods: &[&&Value], before: &BTreeMap<String, i64>) -> Vec<(String, Trouble)> {
@@ -133,6 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::template::HASH_LABEL;
 
     fn workload(updated: i64, available: i64, all: i64) -> Value {
         json!({
@@ -165,7 +193,14 @@ mod tests {
     fn judged(workload: &Value, pods: &[Value], watched: u64) -> Progress {
         let watched = Duration::from_secs(watched);
         let pods = pods.iter().collect();
-        progress(&Scene { workload, pods, hash: "to", before: &BTreeMap::new(), watched })
+        progress(&Scene {
+            kind: Kind::Deployment,
+            workload,
+            pods,
+            version: "to",
+            before: &BTreeMap::new(),
+            watched,
+        })
     }
 
     #[test]

@@ -5,25 +5,39 @@ use stillme_rollback_core::{Note, Printable};
 
 use crate::detail::Detail;
 use crate::history::Revision;
+use crate::names::{Kind, WorkloadRef};
 use crate::object::text;
 use crate::owners::owners;
 
 /// What users will feel.
-pub(super) fn expected_outage(workload: &Value) -> String {
+pub(super) fn expected_outage(kind: Kind, workload: &Value) -> String {
+    if !kind.replaces_pods(workload) {
+        return "none, with one of the pods missing at a time".to_owned();
+    }
     if text(workload, "/spec/strategy/type") == "Recreate" {
         return "all pods end before new ones start: the boot time of the service".to_owned();
     }
-    let unavailable = workload.pointer("/spec/strategy/rollingUpdate/maxUnavailable");
-    let unavailable = match unavailable {
+    let (path, usual) = match kind {
+        Kind::Deployment => ("/spec/strategy/rollingUpdate/maxUnavailable", "25%"),
+        Kind::StatefulSet | Kind::DaemonSet => {
+            ("/spec/updateStrategy/rollingUpdate/maxUnavailable", "1")
+        }
+    };
+    let unavailable = match workload.pointer(path) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        _ => "25%".to_owned(),
+        _ => usual.to_owned(),
     };
     format!("none, with up to {unavailable} of the pods missing meanwhile")
 }
 
 /// What the reader should know before saying yes.
-pub(super) fn notes(detail: &Detail, from: &Revision, to: &Revision) -> Vec<Note> {
+pub(super) fn notes(
+    workload: &WorkloadRef,
+    detail: &Detail,
+    from: &Revision,
+    to: &Revision,
+) -> Vec<Note> {
     let mut notes = vec![images(from, to)];
     if !to.verified {
         notes.push(Note::info(
@@ -45,15 +59,26 @@ pub(super) fn notes(detail: &Detail, from: &Revision, to: &Revision) -> Vec<Note
             "autoscaler {name} goes on scaling it: replicas are not touched"
         )));
     }
-    if detail.workload.pointer("/spec/replicas") == Some(&0.into()) {
-        notes.push(Note::warning(
-            "no replicas are wanted: nothing will run, and nothing can be proven",
-        ));
+    let partition = workload.kind.partition(&detail.workload);
+    if partition > 0 {
+        notes.push(Note::warning(format!(
+            "its partition is {partition}: pods with a number below that stay as they are"
+        )));
+    }
+    if workload.kind.wanted_pods(&detail.workload) == 0 {
+        notes
+            .push(Note::warning("no pods are wanted: nothing will run, and nothing can be proven"));
     }
     for what in &detail.preflight.not_checked {
         notes.push(Note::info(format!("not checked: {}", Printable(what))));
     }
-    notes.push(Note::info("ConfigMaps, Secrets and other objects stay as they are"));
+    let rest = match workload.kind {
+        Kind::StatefulSet => "ConfigMaps, Secrets, volumes and what is in them stay as they are",
+        Kind::Deployment | Kind::DaemonSet => {
+            "ConfigMaps, Secrets and other objects stay as they are"
+        }
+    };
+    notes.push(Note::info(rest));
     notes
 }
 

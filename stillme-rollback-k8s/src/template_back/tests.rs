@@ -38,14 +38,14 @@ fn observation(change: impl FnOnce(&mut Value, &mut Preflight)) -> Observation {
     let sets = [set("a", 1, "web:v1"), set("b", 2, "web:v2")];
     let sets: Vec<_> = sets.iter().collect();
     let key = HashKey::from_bytes([1; 32]);
-    let history = History::of_deployment(&workload, &sets, &key).unwrap();
+    let history = History::of(Kind::Deployment, &workload, &sets, &key).unwrap();
     let name = WorkloadRef::new(
         Namespace::new("prod").unwrap(),
         Kind::Deployment,
         ObjectName::new("web").unwrap(),
     );
     let mut observation = Observation::new(name.target(&Uid::new("u")).unwrap());
-    observation.detail = Detail { workload, history, preflight }.into_secret();
+    observation.detail = Detail { workload, history, preflight, pods: Vec::new() }.into_secret();
     observation
 }
 

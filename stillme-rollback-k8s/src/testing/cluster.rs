@@ -14,9 +14,11 @@ use stillme_rollback_core::{
 use super::model::{ClusterCall, ClusterModel, ClusterReply};
 use crate::cluster::{Change, Cluster, Mode, Object, Permission, Selection, Watch};
 use crate::names::{Namespace, ObjectName, Uid};
-use crate::resource::{DEPLOYMENTS, REPLICA_SETS, Resource};
+use crate::resource::{
+    CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, Resource, STATEFUL_SETS,
+};
 
-/// An API server in memory. Everything is allowed, no ConfigMap is missing, and there are no pods to be seen.
+/// An API server in memory. Everything is allowed, and no ConfigMap is missing.
 #[derive(Clone, Debug)]
 pub struct ModelCluster(Simulated<ClusterModel>);
 
@@ -47,8 +49,10 @@ impl Cluster for ModelCluster {
         name: &ObjectName,
     ) -> Result<Option<Object>> {
         let found = match resource {
-            DEPLOYMENTS => self.object(ClusterCall::Get)?,
-            REPLICA_SETS => self.object(ClusterCall::GetSet(name.as_str().to_owned()))?,
+            DEPLOYMENTS | STATEFUL_SETS => self.object(ClusterCall::Get)?,
+            REPLICA_SETS | CONTROLLER_REVISIONS => {
+                self.object(ClusterCall::GetKept(name.as_str().to_owned()))?
+            }
             _ => None,
         };
         Ok(found.map(Secret::new))
@@ -60,11 +64,13 @@ impl Cluster for ModelCluster {
         _namespace: &Namespace,
         _selection: &Selection,
     ) -> Result<Vec<Object>> {
-        if resource != REPLICA_SETS {
-            return Ok(Vec::new());
-        }
-        match self.0.call(ClusterCall::ListSets)? {
-            ClusterReply::Objects(sets) => Ok(sets.into_iter().map(Secret::new).collect()),
+        let call = match resource {
+            REPLICA_SETS | CONTROLLER_REVISIONS => ClusterCall::ListKept,
+            PODS => ClusterCall::ListPods,
+            _ => return Ok(Vec::new()),
+        };
+        match self.0.call(call)? {
+            ClusterReply::Objects(objects) => Ok(objects.into_iter().map(Secret::new).collect()),
             ClusterReply::Object(_) => Err(unexpected()),
         }
     }
@@ -98,10 +104,11 @@ impl Cluster for ModelCluster {
         &self,
         _resource: Resource,
         _namespace: &Namespace,
-        _name: &ObjectName,
-        _uid: &Uid,
+        name: &ObjectName,
+        uid: &Uid,
     ) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "delete", "nothing is deleted here"))
+        let (name, uid) = (name.to_string(), uid.to_string());
+        self.object(ClusterCall::DeletePod { name, uid }).map(drop)
     }
 
     async fn may(&self, _namespace: &Namespace, _permission: &Permission) -> Result<bool> {
@@ -113,7 +120,7 @@ impl Cluster for ModelCluster {
     }
 }
 
-/// Tells the Deployment whenever it is not what was told last.
+/// Tells the workload whenever it is not what was told last.
 struct ModelWatch {
     model: Simulated<ClusterModel>,
     told: Option<Value>,
@@ -132,7 +139,7 @@ impl Watch for ModelWatch {
             self.synced = true;
             return Ok(Some(Change::Synced));
         }
-        let now = self.model.model().deployment;
+        let now = self.model.model().workload;
         if now == self.told {
             return pending().await;
         }
@@ -145,7 +152,7 @@ impl Watch for ModelWatch {
     }
 }
 
-/// A verdict by the image that the Deployment has.
+/// A verdict by the image that the workload has, and by its pods.
 #[derive(Clone, Debug)]
 pub struct ModelVerifier(Simulated<ClusterModel>);
 
@@ -161,6 +168,7 @@ impl Verifier for ModelVerifier {
     async fn verify(&self, _run: &Run, _time_left: Duration) -> Result<Verdict> {
         let model = self.0.model();
         let sick = model.image().is_none_or(|image| model.sick.iter().any(|sick| sick == image));
+        let sick = sick || model.pods.iter().any(|pod| !crate::rollout::is_ready(pod));
         let (outcome, evidence) = if sick {
             (Outcome::Fail, "its pods don't get ready")
         } else {

@@ -4,27 +4,34 @@ use serde_json::{Value, json};
 use stillme_rollback_core::testing::Model;
 use stillme_rollback_core::{Error, ErrorKind, Result};
 
+use super::controller;
 use super::patch::applied;
-use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, ANNOTATION_VERIFIED};
+use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, ANNOTATION_VERIFIED, Kind};
 use crate::object::{self, number, text};
-use crate::template::{HASH_LABEL, without_hash};
-
-const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// A request, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClusterCall {
-    /// Reads the Deployment.
+    /// Reads the workload.
     Get,
-    /// Reads one of its ReplicaSets.
-    GetSet(String),
-    /// Lists its ReplicaSets.
-    ListSets,
-    /// Begins a watch of the Deployment.
+    /// Reads what keeps one of its versions.
+    GetKept(String),
+    /// Lists what keeps its versions.
+    ListKept,
+    /// Lists its pods.
+    ListPods,
+    /// Begins a watch of the workload.
     Watch,
-    /// Patches the Deployment.
+    /// Patches the workload.
     Patch(Value),
+    /// Deletes a pod of this name if it has this uid.
+    DeletePod {
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+    },
 }
 
 /// The reply to a request.
@@ -37,115 +44,119 @@ pub enum ClusterReply {
     Objects(Vec<Value>),
 }
 
-/// One Deployment, and a ReplicaSet for each version that it had.
+/// One workload, and what keeps each version that it had.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ClusterModel {
-    /// The Deployment.
-    pub deployment: Option<Value>,
-    /// Its ReplicaSets.
-    pub sets: Vec<Value>,
+    /// What the workload is.
+    pub kind: Kind,
+    /// The workload.
+    pub workload: Option<Value>,
+    /// Its ReplicaSets or ControllerRevisions.
+    pub kept: Vec<Value>,
+    /// Its pods; a Deployment's are not modelled.
+    pub pods: Vec<Value>,
     /// Images whose pods don't get ready.
     pub sick: Vec<String>,
+    /// How many pods were made.
+    pub(super) made: u64,
 }
 
 impl ClusterModel {
     /// A Deployment of this name, of the image `web:v2`, which had `web:v1` before.
     pub fn with_deployment(name: &str) -> Self {
-        let deployment = json!({
+        Self::with(Kind::Deployment, name, json!({}), &[])
+    }
+
+    /// A StatefulSet of this name, of the image `web:v2`, which had `web:v1` before. Where `web:v2` is among the sick,
+    /// its last pod is stuck there.
+    pub fn with_stateful_set(name: &str, sick: &[&str]) -> Self {
+        Self::with(Kind::StatefulSet, name, json!({"type": "RollingUpdate"}), sick)
+    }
+
+    /// A StatefulSet as [`with_stateful_set`](Self::with_stateful_set) makes it, whose controller replaces no pods:
+    /// both of them have `web:v2`.
+    pub fn with_stateful_set_on_delete(name: &str) -> Self {
+        let mut model = Self::with(Kind::StatefulSet, name, json!({"type": "OnDelete"}), &[]);
+        for pod in model.pods.clone() {
+            let _ = model.delete_pod(object::name(&pod), object::uid(&pod).as_str());
+        }
+        model
+    }
+
+    fn with(kind: Kind, name: &str, strategy: Value, sick: &[&str]) -> Self {
+        let workload = json!({
             "metadata": {
-                "name": name, "namespace": "default", "uid": "deployment", "resourceVersion": "1", "generation": 1,
+                "name": name, "namespace": "default", "uid": "workload", "resourceVersion": "1", "generation": 1,
                 "annotations": {"example.com/kept": "as it is"},
             },
-            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template(name, "web:v1")},
+            "spec": {
+                "replicas": 2, "selector": {"matchLabels": {"app": name}}, "updateStrategy": strategy,
+                "template": template(name, "web:v1"),
+            },
             "status": {"observedGeneration": 1},
         });
-        let mut model = Self { deployment: Some(deployment), sets: Vec::new(), sick: Vec::new() };
-        model.reconcile();
+        let mut model = Self {
+            kind,
+            workload: Some(workload),
+            kept: Vec::new(),
+            pods: Vec::new(),
+            sick: sick.iter().map(|image| (*image).to_owned()).collect(),
+            made: 0,
+        };
+        controller::reconcile(&mut model);
         model.deploy("web:v2");
         model
     }
 
     /// Deploys an image, as somebody else would.
     pub fn deploy(&mut self, image: &str) {
-        let Some(deployment) = &mut self.deployment else { return };
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        let Some(workload) = &mut self.workload else { return };
+        workload["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
         self.written();
     }
 
-    /// The Deployment's image.
+    /// The workload's image.
     pub fn image(&self) -> Option<&str> {
-        let deployment = self.deployment.as_ref()?;
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str()
+        let workload = self.workload.as_ref()?;
+        workload["spec"]["template"]["spec"]["containers"][0]["image"].as_str()
     }
 
     fn written(&mut self) {
-        let Some(deployment) = &mut self.deployment else { return };
-        let version = text(deployment, "/metadata/resourceVersion").parse::<u64>().unwrap_or(0) + 1;
-        deployment["metadata"]["resourceVersion"] = version.to_string().into();
-        deployment["metadata"]["generation"] =
-            (number(deployment, "/metadata/generation") + 1).into();
-        self.reconcile();
-    }
-
-    /// What the controller does: a ReplicaSet for the template, with the highest number and the annotations.
-    fn reconcile(&mut self) {
-        let Some(deployment) = &mut self.deployment else { return };
-        let wanted = deployment["spec"]["template"].clone();
-        let highest = self.sets.iter().map(number_of).max().unwrap_or(0);
-        let known =
-            self.sets.iter_mut().find(|set| without_hash(&set["spec"]["template"]) == wanted);
-        let set = match known {
-            Some(set) => set,
-            None => {
-                let hash = format!("h{}", self.sets.len() + 1);
-                let mut template = wanted;
-                template["metadata"]["labels"][HASH_LABEL] = hash.clone().into();
-                self.sets.push(json!({
-                    "metadata": {
-                        "name": format!("{}-{hash}", object::name(deployment)), "uid": hash,
-                        "labels": {HASH_LABEL: hash}, "annotations": {},
-                        "ownerReferences": [{"uid": "deployment", "controller": true}],
-                    },
-                    "spec": {"template": template},
-                }));
-                // It was pushed just now.
-                let last = self.sets.len() - 1;
-                &mut self.sets[last]
-            }
-        };
-        let annotations = deployment["metadata"]["annotations"].as_object().into_iter().flatten();
-        for (key, value) in annotations {
-            set["metadata"]["annotations"][key] = value.clone();
-        }
-        if number_of(set) < highest || number_of(set) == 0 {
-            set["metadata"]["annotations"][REVISION] = (highest + 1).to_string().into();
-        }
-        deployment["status"]["observedGeneration"] = deployment["metadata"]["generation"].clone();
+        let Some(workload) = &mut self.workload else { return };
+        let version = text(workload, "/metadata/resourceVersion").parse::<u64>().unwrap_or(0) + 1;
+        workload["metadata"]["resourceVersion"] = version.to_string().into();
+        workload["metadata"]["generation"] = (number(workload, "/metadata/generation") + 1).into();
+        controller::reconcile(self);
     }
 
     fn patch(&mut self, patch: &Value) -> Result<Value> {
-        let deployment = self
-            .deployment
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "patch deployments", "there is none"))?;
-        let patched = applied(deployment, patch)?;
+        let none = || Error::new(ErrorKind::NotFound, "patch workload", "there is none");
+        let workload = self.workload.as_ref().ok_or_else(none)?;
+        let patched = applied(workload, patch)?;
         let version = |object: &Value| text(object, "/metadata/resourceVersion").to_owned();
-        if version(&patched) != version(deployment) {
+        if version(&patched) != version(workload) {
             let why = "the object has been modified";
-            return Err(Error::new(ErrorKind::Conflict, "patch deployments", why));
+            return Err(Error::new(ErrorKind::Conflict, "patch workload", why));
         }
-        if patched != *deployment {
-            self.deployment = Some(patched);
+        if patched != *workload {
+            self.workload = Some(patched);
             self.written();
         }
-        Ok(self.deployment.clone().unwrap_or_default())
+        Ok(self.workload.clone().unwrap_or_default())
     }
-}
 
-fn number_of(set: &Value) -> i64 {
-    let number = object::annotation(set, REVISION).and_then(|number| number.parse().ok());
-    number.unwrap_or_default()
+    fn delete_pod(&mut self, name: &str, uid: &str) -> Result<()> {
+        let at = self.pods.iter().position(|pod| object::name(pod) == name);
+        let none = || Error::new(ErrorKind::NotFound, "delete pod", "there is none");
+        let at = at.ok_or_else(none)?;
+        if object::uid(&self.pods[at]).as_str() != uid {
+            return Err(Error::new(ErrorKind::Conflict, "delete pod", "it is another one"));
+        }
+        self.pods.remove(at);
+        controller::reconcile(self);
+        Ok(())
+    }
 }
 
 fn template(name: &str, image: &str) -> Value {
@@ -160,28 +171,34 @@ impl Model for ClusterModel {
     type Reply = ClusterReply;
 
     fn is_write(call: &ClusterCall) -> bool {
-        matches!(call, ClusterCall::Patch(_))
+        matches!(call, ClusterCall::Patch(_) | ClusterCall::DeletePod { .. })
     }
 
     fn perform(&mut self, call: &ClusterCall) -> Result<ClusterReply> {
         Ok(match call {
-            ClusterCall::Get | ClusterCall::Watch => ClusterReply::Object(self.deployment.clone()),
-            ClusterCall::GetSet(name) => {
-                let found = self.sets.iter().find(|set| object::name(set) == name);
+            ClusterCall::Get | ClusterCall::Watch => ClusterReply::Object(self.workload.clone()),
+            ClusterCall::GetKept(name) => {
+                let found = self.kept.iter().find(|kept| object::name(kept) == name);
                 ClusterReply::Object(found.cloned())
             }
-            ClusterCall::ListSets => ClusterReply::Objects(self.sets.clone()),
+            ClusterCall::ListKept => ClusterReply::Objects(self.kept.clone()),
+            ClusterCall::ListPods => ClusterReply::Objects(self.pods.clone()),
             ClusterCall::Patch(patch) => ClusterReply::Object(Some(self.patch(patch)?)),
+            ClusterCall::DeletePod { name, uid } => {
+                self.delete_pod(name, uid)?;
+                ClusterReply::Object(None)
+            }
         })
     }
 
     fn view(&self) -> String {
-        let Some(deployment) = &self.deployment else { return "no deployment".to_owned() };
-        let annotation = |key| object::annotation(deployment, key);
+        let Some(workload) = &self.workload else { return "no workload".to_owned() };
+        let annotation = |key| object::annotation(workload, key);
         let run = if annotation(ANNOTATION_RUN).is_some() { "a run" } else { "nobody of ours" };
+        let pods: Vec<_> = self.pods.iter().map(controller::told).collect();
         format!(
-            "{}\nwritten by {run}\nleft {:?}\nverified {:?}\nkept {:?}",
-            deployment["spec"]["template"],
+            "{}\npods {pods:?}\nwritten by {run}\nleft {:?}\nverified {:?}\nkept {:?}",
+            workload["spec"]["template"],
             annotation(ANNOTATION_LEFT),
             annotation(ANNOTATION_VERIFIED),
             annotation("example.com/kept"),

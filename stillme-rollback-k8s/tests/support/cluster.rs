@@ -146,16 +146,18 @@ impl Cluster {
         HttpCluster::new(self.client.clone())
     }
 
-    pub(crate) fn workload(&self, name: &str) -> WorkloadRef {
-        let name = ObjectName::new(name).expect("a name");
-        WorkloadRef::new(self.namespace.clone(), Kind::Deployment, name)
+    pub(crate) fn workload(&self, kind: Kind, name: &str) -> WorkloadRef {
+        WorkloadRef::new(self.namespace.clone(), kind, ObjectName::new(name).expect("a name"))
     }
 
     fn path(&self, plural: &str, name: &str) -> String {
-        let root = if plural == "deployments" || plural == "replicasets" {
-            "/apis/apps/v1"
-        } else {
-            "/api/v1"
+        let root = match plural {
+            "deployments"
+            | "replicasets"
+            | "statefulsets"
+            | "daemonsets"
+            | "controllerrevisions" => "/apis/apps/v1",
+            _ => "/api/v1",
         };
         let path = format!("{root}/namespaces/{}/{plural}/{name}", self.namespace);
         path.trim_end_matches('/').to_owned()
@@ -180,46 +182,103 @@ impl Cluster {
 
     /// A Deployment of `replicas` pods of an image, once its controller is done with it, if it can be.
     pub(crate) async fn deployment(&self, name: &str, image: &str, replicas: u32) {
-        let object = json!({
-            "metadata": {"name": name, "labels": {"app": name}, "annotations": {"example.com/kept": "as it is"}},
-            "spec": {
-                "replicas": replicas,
-                "selector": {"matchLabels": {"app": name}},
-                "template": {
-                    "metadata": {"labels": {"app": name}},
-                    "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
-                        "name": "app", "image": image, "env": [{"name": "TOKEN", "value": format!("canary-{image}")}],
-                    }]},
-                },
-            },
+        let spec = json!({"replicas": replicas});
+        self.create_workload("deployments", name, image, spec).await;
+    }
+
+    /// A StatefulSet likewise.
+    pub(crate) async fn stateful_set(
+        &self,
+        name: &str,
+        image: &str,
+        replicas: u32,
+        strategy: Value,
+    ) {
+        let spec = json!({"replicas": replicas, "serviceName": name, "updateStrategy": strategy});
+        self.create_workload("statefulsets", name, image, spec).await;
+    }
+
+    /// A DaemonSet likewise.
+    pub(crate) async fn daemon_set(&self, name: &str, image: &str, strategy: Value) {
+        let spec = json!({ "updateStrategy": strategy });
+        self.create_workload("daemonsets", name, image, spec).await;
+    }
+
+    async fn create_workload(&self, plural: &str, name: &str, image: &str, mut spec: Value) {
+        spec["selector"] = json!({"matchLabels": {"app": name}});
+        spec["template"] = json!({
+            "metadata": {"labels": {"app": name}},
+            "spec": {"terminationGracePeriodSeconds": 1, "containers": [container(image)]},
         });
-        self.create("deployments", &object).await;
-        self.rolled_out(name).await;
+        let metadata = json!({"name": name, "labels": {"app": name}, "annotations": {"example.com/kept": "as it is"}});
+        self.create(plural, &json!({"metadata": metadata, "spec": spec})).await;
+        self.rolled_out_of(plural, name).await;
+    }
+
+    /// Deploys another image of a Deployment, as a user does.
+    pub(crate) async fn deploy(&self, name: &str, image: &str) {
+        self.deploy_to("deployments", name, image).await;
     }
 
     /// Deploys another image, as a user does.
-    pub(crate) async fn deploy(&self, name: &str, image: &str) {
-        let container = json!({"name": "app", "image": image, "env": [{"name": "TOKEN", "value": format!("canary-{image}")}]});
-        let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-        self.merge("deployments", name, &patch).await;
+    pub(crate) async fn deploy_to(&self, plural: &str, name: &str, image: &str) {
+        let patch = json!({"spec": {"template": {"spec": {"containers": [container(image)]}}}});
+        self.merge(plural, name, &patch).await;
         self.until("the controller has seen it", async || {
-            let now = self.get("deployments", name).await;
+            let now = self.get(plural, name).await;
             now["status"]["observedGeneration"] == now["metadata"]["generation"]
         })
         .await;
     }
 
+    /// Until a Deployment is rolled out.
     pub(crate) async fn rolled_out(&self, name: &str) {
+        self.rolled_out_of("deployments", name).await;
+    }
+
+    /// Until all pods of a workload are of its template and ready.
+    pub(crate) async fn rolled_out_of(&self, plural: &str, name: &str) {
         self.until("it is rolled out", async || {
-            let now = self.get("deployments", name).await;
-            let wanted = &now["spec"]["replicas"];
-            now["status"]["observedGeneration"] == now["metadata"]["generation"]
-                && (*wanted == 0
-                    || (now["status"]["updatedReplicas"] == *wanted
-                        && now["status"]["availableReplicas"] == *wanted
-                        && now["status"]["replicas"] == *wanted))
+            let now = self.get(plural, name).await;
+            let (wanted, counts) = match plural {
+                "daemonsets" => (
+                    &now["status"]["desiredNumberScheduled"],
+                    ["updatedNumberScheduled", "numberAvailable", "currentNumberScheduled"],
+                ),
+                _ => {
+                    (&now["spec"]["replicas"], ["updatedReplicas", "availableReplicas", "replicas"])
+                }
+            };
+            // A DaemonSet's controller counts nodes first.
+            let is_counted = plural != "daemonsets" || *wanted != 0;
+            is_counted
+                && now["status"]["observedGeneration"] == now["metadata"]["generation"]
+                && (*wanted == 0 || counts.iter().all(|count| now["status"][*count] == *wanted))
         })
         .await;
+    }
+
+    /// The pods of a workload that are not ending: name, uid, image, whether it is ready; by name.
+    pub(crate) async fn pods(&self, app: &str) -> Vec<(String, String, String, bool)> {
+        let all = self.get("pods", "").await;
+        let all = all["items"].as_array().expect("a list").clone();
+        let its = all.iter().filter(|pod| {
+            pod["metadata"]["labels"]["app"] == app
+                && pod["metadata"]["deletionTimestamp"].is_null()
+        });
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut pods: Vec<_> = its
+            .map(|pod| {
+                let conditions =
+                    pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+                let ready =
+                    conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+                let image = text(&pod["spec"]["containers"][0]["image"]);
+                (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]), image, ready)
+            })
+            .collect();
+        pods.sort();
+        pods
     }
 
     pub(crate) async fn image(&self, name: &str) -> String {
@@ -280,4 +339,8 @@ impl Cluster {
         let answer = tokio::time::timeout(LIMIT, self.client.request::<Value>(request)).await;
         answer.expect("an answer in time")
     }
+}
+
+fn container(image: &str) -> Value {
+    json!({"name": "app", "image": image, "env": [{"name": "TOKEN", "value": format!("canary-{image}")}]})
 }

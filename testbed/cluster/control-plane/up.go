@@ -110,7 +110,7 @@ func (p *controlPlane) start(rollouts bool) error {
 			return err
 		}
 	}
-	return p.awaitNode()
+	return p.awaitNodes()
 }
 
 func (p *controlPlane) startOne(component *component) error {
@@ -204,19 +204,35 @@ func (p *controlPlane) prepareRollouts(folder string) error {
 	return nil
 }
 
-// A node on which all pods are, and what pods need before they can be made.
-func (p *controlPlane) awaitNode() error {
-	kwok := p.components[4]
-	if err := p.must("POST", "/api/v1/nodes", jsonBody, []byte(`{"metadata":{"name":"node"}}`)); err != nil {
-		return err
+// The nodes on which pods are; several, for DaemonSets.
+var nodes = []string{"node-1", "node-2", "node-3"}
+
+// Nodes, and what pods need before they can be made.
+func (p *controlPlane) awaitNodes() error {
+	for _, name := range nodes {
+		body := []byte(`{"metadata":{"name":"` + name + `"}}`)
+		if err := p.must("POST", "/api/v1/nodes", jsonBody, body); err != nil {
+			return err
+		}
 	}
-	if err := kwok.until("ready with a node", startLimit, func() bool {
+	for _, name := range nodes {
+		if err := p.awaitNode(name); err != nil {
+			return err
+		}
+	}
+	return p.components[2].until("ready with service accounts", startLimit, func() bool {
+		return p.answers("GET", "/api/v1/namespaces/default/serviceaccounts/default", "", nil)
+	})
+}
+
+func (p *controlPlane) awaitNode(name string) error {
+	return p.components[4].until("ready with "+name, startLimit, func() bool {
 		var node struct {
 			Status struct {
 				Conditions []struct{ Type, Status string }
 			}
 		}
-		if json.Unmarshal([]byte(p.body("GET", "/api/v1/nodes/node")), &node) != nil {
+		if json.Unmarshal([]byte(p.body("GET", "/api/v1/nodes/"+name)), &node) != nil {
 			return false
 		}
 		for _, condition := range node.Status.Conditions {
@@ -225,11 +241,6 @@ func (p *controlPlane) awaitNode() error {
 			}
 		}
 		return false
-	}); err != nil {
-		return err
-	}
-	return p.components[2].until("ready with service accounts", startLimit, func() bool {
-		return p.answers("GET", "/api/v1/namespaces/default/serviceaccounts/default", "", nil)
 	})
 }
 

@@ -10,6 +10,8 @@ use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::{EndState, Result, Run, Verdict, Verifier};
 use tokio::sync::Notify;
 
+use stillme_rollback_k8s::names::Kind;
+
 use crate::Stage;
 
 /// Says that it was asked, and waits for leave before it asks another one.
@@ -86,7 +88,7 @@ async fn one_that_was_made_anew_is_another_one() {
     cluster.delete("deployments", "web").await;
     cluster
         .until("it is gone", async || {
-            stage.executor.target(&cluster.workload("web")).await.is_err()
+            stage.executor.target(&cluster.workload(Kind::Deployment, "web")).await.is_err()
         })
         .await;
     cluster.deployment("web", "registry.test/web:v9", 1).await;

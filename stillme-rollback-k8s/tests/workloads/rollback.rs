@@ -5,6 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 use stillme_rollback_core::{EndState, PlanRefusal};
 
+use stillme_rollback_k8s::names::Kind;
+
 use crate::Stage;
 
 #[tokio::test]
@@ -28,7 +30,7 @@ async fn a_bad_release_is_taken_back_to_the_one_before_and_noted() {
     {
         assert_eq!(after["spec"][field], before["spec"][field], "{field}");
     }
-    let history = stage.executor.history(&cluster.workload("web")).await.unwrap();
+    let history = stage.executor.history(&cluster.workload(Kind::Deployment, "web")).await.unwrap();
     let current = history.current().unwrap();
     assert!(current.verified && !current.left);
     let other = history.others().next().unwrap();

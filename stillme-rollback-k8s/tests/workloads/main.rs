@@ -1,4 +1,4 @@
-//! A Deployment is taken back on a real API server with its controllers.
+//! Workloads are taken back on a real API server with its controllers.
 
 #![expect(
     clippy::expect_used,
@@ -8,10 +8,12 @@
 
 #[path = "../support/cluster.rs"]
 mod cluster;
+mod daemon_sets;
 mod foreign;
 mod requests;
 mod roles;
 mod rollback;
+mod stateful_sets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use stillme_rollback_core::journal::MemoryJournal;
 use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{HashKey, Plan, PlanRefusal, Request, Result, Strategy as _};
+use stillme_rollback_k8s::names::Kind;
 use stillme_rollback_k8s::{HttpCluster, KubernetesExecutor, TemplateBack, Wanted};
 
 use self::cluster::Cluster;
@@ -51,16 +54,36 @@ impl Stage {
     }
 
     async fn plan(&self, name: &str, to: &str) -> Result<Plan, PlanRefusal> {
+        self.plan_of(Kind::Deployment, name, to, TemplateBack::new()).await
+    }
+
+    async fn plan_of(
+        &self,
+        kind: Kind,
+        name: &str,
+        to: &str,
+        strategy: TemplateBack,
+    ) -> Result<Plan, PlanRefusal> {
         let wanted: Wanted = to.parse()?;
-        let (observation, goal) =
-            self.executor.observe_for(&self.cluster.workload(name), &wanted, None).await?;
+        let workload = self.cluster.workload(kind, name);
+        let (observation, goal) = self.executor.observe_for(&workload, &wanted, None).await?;
         let mut request = Request::new(goal);
         request.deadline = Duration::from_secs(30);
-        TemplateBack::new().plan(&observation, &request)
+        strategy.plan(&observation, &request)
     }
 
     async fn go_back(&self, name: &str, to: &str) -> Report {
-        let plan = self.plan(name, to).await.expect("a plan");
+        self.go_back_with(Kind::Deployment, name, to, TemplateBack::new()).await
+    }
+
+    async fn go_back_with(
+        &self,
+        kind: Kind,
+        name: &str,
+        to: &str,
+        strategy: TemplateBack,
+    ) -> Report {
+        let plan = self.plan_of(kind, name, to, strategy).await.expect("a plan");
         self.engine.run(plan).await.expect("a report")
     }
 }

@@ -1,0 +1,116 @@
+//! What the controllers of the model do, until there is nothing left for them to do.
+
+use serde_json::{Value, json};
+
+use super::model::ClusterModel;
+use crate::names::Kind;
+use crate::object;
+use crate::template::HASH_LABEL;
+
+/// Keeps the template as a version with the highest number, and brings the pods to it.
+pub(super) fn reconcile(model: &mut ClusterModel) {
+    let Some(workload) = &model.workload else { return };
+    let wanted = workload["spec"]["template"].clone();
+    let highest = model.kept.iter().map(|kept| model.kind.kept_number(kept)).max().unwrap_or(0);
+    let known = model.kept.iter().position(|kept| model.kind.kept_template(kept) == wanted);
+    let at = known.unwrap_or_else(|| {
+        let kept = keep(model.kind, object::name(workload), model.kept.len() + 1, wanted);
+        model.kept.push(kept);
+        model.kept.len() - 1
+    });
+    let kept = &mut model.kept[at];
+    if model.kind == Kind::Deployment || known.is_none() {
+        let annotations = workload["metadata"]["annotations"].as_object().into_iter().flatten();
+        for (key, value) in annotations {
+            kept["metadata"]["annotations"][key] = value.clone();
+        }
+    }
+    let number = model.kind.kept_number(kept);
+    if number < highest || number == 0 {
+        renumber(model.kind, kept, highest + 1);
+    }
+    if let Some(workload) = &mut model.workload {
+        workload["status"]["observedGeneration"] = workload["metadata"]["generation"].clone();
+    }
+    if model.kind == Kind::StatefulSet {
+        pods(model, at);
+    }
+}
+
+fn keep(kind: Kind, workload: &str, number: usize, mut template: Value) -> Value {
+    let hash = format!("h{number}");
+    let mut kept = json!({
+        "metadata": {
+            "name": format!("{workload}-{hash}"), "uid": hash, "labels": {}, "annotations": {},
+            "ownerReferences": [{"uid": "workload", "controller": true}],
+        },
+    });
+    if kind == Kind::Deployment {
+        kept["metadata"]["labels"][HASH_LABEL] = hash.clone().into();
+        template["metadata"]["labels"][HASH_LABEL] = hash.into();
+        kept["spec"]["template"] = template;
+    } else {
+        template["$patch"] = "replace".into();
+        kept["data"]["spec"]["template"] = template;
+    }
+    kept
+}
+
+fn renumber(kind: Kind, kept: &mut Value, number: i64) {
+    if kind == Kind::Deployment {
+        kept["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
+            number.to_string().into();
+    } else {
+        kept["revision"] = number.into();
+    }
+}
+
+/// The pods of a StatefulSet, in order: as long as one is not ready, nothing else is done. A pod that is missing is made
+/// from the template.
+fn pods(model: &mut ClusterModel, current: usize) {
+    let Some(workload) = model.workload.clone() else { return };
+    let wanted = Kind::StatefulSet.wanted_pods(&workload);
+    let version = object::name(&model.kept[current]).to_owned();
+    loop {
+        for number in 0..wanted {
+            let name = format!("{}-{number}", object::name(&workload));
+            if !model.pods.iter().any(|pod| object::name(pod) == name) {
+                let pod = made(model, &name, current);
+                model.pods.push(pod);
+            }
+        }
+        model.pods.sort_by(|a, b| object::name(a).cmp(object::name(b)));
+        let is_held_up = model.pods.iter().any(|pod| !crate::rollout::is_ready(pod));
+        if is_held_up || !Kind::StatefulSet.replaces_pods(&workload) {
+            return;
+        }
+        let label = Kind::StatefulSet.pod_label();
+        let is_old = |pod: &Value| object::label(pod, label) != Some(version.as_str());
+        match model.pods.iter().rposition(is_old) {
+            Some(at) => drop(model.pods.remove(at)),
+            None => return,
+        }
+    }
+}
+
+fn made(model: &mut ClusterModel, name: &str, version: usize) -> Value {
+    model.made += 1;
+    let kept = &model.kept[version];
+    let image = &kept["data"]["spec"]["template"]["spec"]["containers"][0]["image"];
+    let is_sick = model.sick.iter().any(|sick| image == sick.as_str());
+    json!({
+        "metadata": {
+            "name": name, "uid": format!("pod-{}", model.made),
+            "labels": {Kind::StatefulSet.pod_label(): object::name(kept)},
+            "ownerReferences": [{"uid": "workload", "controller": true}],
+        },
+        "status": {"conditions": [{"type": "Ready", "status": if is_sick { "False" } else { "True" }}]},
+    })
+}
+
+/// A pod for a view: all but who it is.
+pub(super) fn told(pod: &Value) -> String {
+    let version = object::label(pod, Kind::StatefulSet.pod_label()).unwrap_or_default();
+    let ready = if crate::rollout::is_ready(pod) { "ready" } else { "not ready" };
+    format!("{} of {version}, {ready}", object::name(pod))
+}
