@@ -7,6 +7,8 @@ use crate::executor::KubernetesExecutor;
 
 /// The kind of the rollout itself: pods of the version, all available, and no others.
 pub const ROLLOUT: &str = "kubernetes-rollout";
+/// The kind of where requests go: to ready pods of one side, and to none of the other.
+pub const TRAFFIC: &str = "kubernetes-traffic";
 
 /// The rollout first, then what was asked for: a check of the service says little while pods change.
 pub(crate) fn with_rollout(asked_for: &[CheckSpec]) -> Vec<CheckSpec> {
@@ -22,12 +24,12 @@ pub(crate) fn with_rollout(asked_for: &[CheckSpec]) -> Vec<CheckSpec> {
 
 /// Whether a kind of check is one of this crate's.
 pub fn is_ours(spec: &CheckSpec) -> bool {
-    spec.kind == ROLLOUT
+    matches!(spec.kind.as_str(), ROLLOUT | TRAFFIC)
 }
 
 /// Whether a check has to pass before any other is asked: what answers while pods change is not what will.
 pub fn comes_first(spec: &CheckSpec) -> bool {
-    spec.kind == ROLLOUT
+    is_ours(spec)
 }
 
 /// The verifier of one of this crate's checks.
@@ -35,8 +37,10 @@ pub fn comes_first(spec: &CheckSpec) -> bool {
 /// # Errors
 /// `Unsupported` for another kind of check.
 pub fn verifier(spec: &CheckSpec, executor: &KubernetesExecutor) -> Result<Box<dyn Verifier>> {
-    if is_ours(spec) {
-        return Ok(Box::new(executor.rollout_verifier()));
+    match spec.kind.as_str() {
+        ROLLOUT => return Ok(Box::new(executor.rollout_verifier())),
+        TRAFFIC => return Ok(Box::new(executor.traffic().traffic_verifier())),
+        _ => {}
     }
     let what = format!("`{}` is no check of a workload of Kubernetes", spec.kind);
     Err(Error::new(ErrorKind::Unsupported, "read check", what)

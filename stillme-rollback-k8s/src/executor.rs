@@ -26,7 +26,9 @@ use crate::mirror::{Mirror, Subject};
 use crate::names::{Uid, WorkloadRef};
 use crate::object;
 use crate::rollout::RolloutVerifier;
+use crate::traffic::TrafficExecutor;
 
+pub(crate) use self::evidence::states;
 pub(crate) use self::facts::key;
 
 /// A watch that nobody looked at for so long is closed at the next look at another one.
@@ -65,6 +67,11 @@ impl KubernetesExecutor {
     /// The cluster.
     pub fn cluster(&self) -> &Arc<dyn Cluster> {
         &self.cluster
+    }
+
+    /// The executor of plans that move requests between Deployments, on the same cluster.
+    pub fn traffic(&self) -> TrafficExecutor {
+        TrafficExecutor::new(self.cluster.clone(), self.key.clone())
     }
 
     /// The verifier that watches a rollout, over the same watch as this executor.

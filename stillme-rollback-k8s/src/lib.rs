@@ -4,6 +4,7 @@
 //!   verbs over raw JSON, and [`HttpCluster`] is a real one.
 //! - [`history`] has the revisions of a workload, [`Wanted`] which one is meant.
 //! - [`TemplateBack`] plans, [`KubernetesExecutor`] does it, [`RolloutVerifier`] sees whether its pods run.
+//! - [`BlueGreen`] and [`Canary`] plan, [`TrafficExecutor`] does it, [`TrafficVerifier`] sees where requests go.
 //!
 //! A program that uses this crate must say which API the types of `k8s-openapi` are of, by one of its features, such as `v1_36`:
 //! kube's client wants that, and a library must leave it open.
@@ -25,9 +26,11 @@ mod kind;
 mod mirror;
 mod object;
 mod owners;
+mod quota;
 mod rollout;
 mod template;
 mod template_back;
+mod traffic;
 mod wanted;
 
 #[cfg(feature = "testing")]
@@ -47,4 +50,5 @@ pub use self::http_cluster::HttpCluster;
 pub use self::owners::Owner;
 pub use self::rollout::{RolloutVerifier, Trouble};
 pub use self::template_back::TemplateBack;
+pub use self::traffic::{BlueGreen, Canary, TrafficExecutor, TrafficVerifier};
 pub use self::wanted::Wanted;

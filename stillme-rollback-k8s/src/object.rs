@@ -61,11 +61,15 @@ pub(crate) fn is_newer(one: &Value, other: &Value) -> bool {
 
 /// Who wrote the pod template last, by the server's own books: manager, way and time.
 pub(crate) fn last_writer_of_template(object: &Value) -> Option<String> {
+    last_writer(object, "/fieldsV1/f:spec/f:template")
+}
+
+/// Who wrote a field last, likewise. `field`: where it stands in an entry of the server's books.
+pub(crate) fn last_writer(object: &Value, field: &str) -> Option<String> {
     let fields = object.pointer("/metadata/managedFields")?.as_array()?;
-    let writers = fields.iter().filter(|entry| {
-        entry.pointer("/fieldsV1/f:spec/f:template").is_some()
-            && text(entry, "/subresource").is_empty()
-    });
+    let writers = fields
+        .iter()
+        .filter(|entry| entry.pointer(field).is_some() && text(entry, "/subresource").is_empty());
     // The API's times are RFC 3339 in UTC, which sort as they are.
     let last = writers.max_by_key(|entry| text(entry, "/time"))?;
     Some(format!(

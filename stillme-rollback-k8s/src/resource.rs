@@ -29,15 +29,23 @@ impl Resource {
         )
     }
 
-    /// The path of one object.
+    /// The path of one object, or of a part of it: `deployments/scale`.
     pub(crate) fn path_of(&self, namespace: &Namespace, name: &ObjectName) -> String {
         // The name is checked: nothing in it could leave the path.
-        format!("{}/{name}", self.path(namespace))
+        match self.plural.split_once('/') {
+            Some((plural, part)) => {
+                let whole = Self { plural, ..*self };
+                format!("{}/{name}/{part}", whole.path(namespace))
+            }
+            None => format!("{}/{name}", self.path(namespace)),
+        }
     }
 }
 
 /// Deployments.
 pub const DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments");
+/// How many pods a Deployment shall have, by itself: one can be allowed to scale and nothing else.
+pub const DEPLOYMENT_SCALES: Resource = Resource::new("apps", "v1", "deployments/scale");
 /// StatefulSets.
 pub const STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets");
 /// DaemonSets.
@@ -73,6 +81,7 @@ mod tests {
         for (resource, path) in [
             (DEPLOYMENTS, "/apis/apps/v1/namespaces/prod/deployments/web"),
             (PODS, "/api/v1/namespaces/prod/pods/web"),
+            (DEPLOYMENT_SCALES, "/apis/apps/v1/namespaces/prod/deployments/web/scale"),
             (ENDPOINT_SLICES, "/apis/discovery.k8s.io/v1/namespaces/prod/endpointslices/web"),
         ] {
             assert_eq!(resource.path_of(&namespace, &name), path);

@@ -22,6 +22,7 @@ use crate::resource::PODS;
 
 use self::progress::{Progress, Scene, progress};
 
+pub(crate) use self::endpoints::selects;
 pub use self::pods::Trouble;
 
 /// What keeps a pod from being ready, however often it was restarted before.
@@ -32,6 +33,11 @@ pub(crate) fn trouble_of(pod: &Value) -> Option<Trouble> {
 /// Whether a pod is ready, and stays.
 pub(crate) fn is_ready(pod: &Value) -> bool {
     pods::is_ready(pod) && !object::is_ending(pod)
+}
+
+/// Why none of these pods will get ready, if all that are not have a cause that waiting can't help.
+pub(crate) fn hopeless_pods(pods: &[&Value]) -> Option<String> {
+    progress::hopeless_pods(pods)
 }
 
 const CHECK: &str = "rollout";

@@ -73,7 +73,7 @@ fn missing(name: &str, why: &str) -> Exhibit {
 }
 
 /// The states of pods, without what they were made with: that holds environment values.
-fn states(pods: &[Object]) -> Exhibit {
+pub(crate) fn states(pods: &[Object]) -> Exhibit {
     let pods: Vec<_> = pods.iter().map(|pod| pod.expose()).collect();
     let troubled = pods.iter().filter_map(|pod| {
         trouble_of(pod).map(|trouble| format!("pod {}: {trouble}", object::name(pod)))

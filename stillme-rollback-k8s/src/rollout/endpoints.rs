@@ -85,7 +85,7 @@ pub(crate) async fn traffic(
 }
 
 /// Whether a Service's selector finds the pods of a workload.
-fn selects(service: &Value, workload: &Value) -> bool {
+pub(crate) fn selects(service: &Value, workload: &Value) -> bool {
     let selector = service.pointer("/spec/selector").and_then(Value::as_object);
     let Some(selector) = selector.filter(|selector| !selector.is_empty()) else { return false };
     let labels = workload.pointer("/spec/template/metadata/labels");

@@ -125,6 +125,12 @@ fn troubles(pods: &[&&Value], before: &BTreeMap<String, i64>) -> Vec<(String, Tr
     found
 }
 
+/// Why these pods will not get ready, with no time given to what may pass.
+pub(crate) fn hopeless_pods(pods: &[&Value]) -> Option<String> {
+    let pods: Vec<_> = pods.iter().collect();
+    hopeless(&troubles(&pods, &BTreeMap::new()), Duration::ZERO)
+}
+
 /// All pods that are not ready are hopeless. As long as one may get there, so may the others on another node.
 fn hopeless(troubles: &[(String, Trouble)], watched: Duration) -> Option<String> {
     let is_hopeless = |trouble: &Trouble| match trouble.outlook() {

@@ -186,6 +186,40 @@ impl Cluster {
         self.create_workload("deployments", name, image, spec).await;
     }
 
+    /// A Deployment whose pods have one label more, which tells it from others of the same app.
+    pub(crate) async fn deployment_of(
+        &self,
+        app: &str,
+        (key, value): (&str, &str),
+        image: &str,
+        replicas: u32,
+    ) {
+        let labels = json!({"app": app, key: value});
+        let name = format!("{app}-{value}");
+        let object = json!({
+            "metadata": {"name": name},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"terminationGracePeriodSeconds": 1, "containers": [container(image)]},
+                },
+            },
+        });
+        self.create("deployments", &object).await;
+        self.until("the controller has seen it", async || {
+            self.get("deployments", &name).await["status"]["observedGeneration"] == 1
+        })
+        .await;
+    }
+
+    /// A Service.
+    pub(crate) async fn service(&self, name: &str, selector: &Value) {
+        let spec = json!({"selector": selector, "ports": [{"port": 80}]});
+        self.create("services", &json!({"metadata": {"name": name}, "spec": spec})).await;
+    }
+
     /// A StatefulSet likewise.
     pub(crate) async fn stateful_set(
         &self,

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, and says what it leaves out"
 )]
 
+mod blue_green;
+mod canary;
 #[path = "../support/cluster.rs"]
 mod cluster;
 mod daemon_sets;

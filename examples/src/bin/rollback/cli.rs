@@ -4,7 +4,6 @@
 //! refusals neither repeat a secret nor let the text steer a terminal.
 
 mod compose;
-mod deployment;
 mod docker;
 mod emergency;
 mod help;
@@ -12,11 +11,11 @@ mod options;
 mod resume;
 mod runs;
 mod values;
+mod workload;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::compose::Compose;
-pub(crate) use self::deployment::{Deployment, Kubernetes};
 pub(crate) use self::docker::Docker;
 pub(crate) use self::emergency::{Emergency, Isolate, Stop};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
@@ -25,6 +24,7 @@ pub(crate) use self::runs::{Abort, Listing, Show};
 pub(crate) use self::values::{
     Dependents, Happened, Inconclusive, Output, Platform, Sticky, Strategy,
 };
+pub(crate) use self::workload::{DaemonSet, Deployment, Kubernetes, StatefulSet, Workload};
 
 /// Takes a service back to a version that worked, and proves it.
 #[derive(Debug, Parser)]
@@ -54,7 +54,14 @@ pub(crate) enum Command {
     /// Take services of Docker Compose back to another version
     Compose(Compose),
     /// Take a Deployment of Kubernetes back to another revision
+    #[command(visible_alias = "deploy")]
     Deployment(Deployment),
+    /// Take a StatefulSet of Kubernetes back to another revision, and pods that are stuck with it
+    #[command(name = "statefulset", visible_alias = "sts")]
+    StatefulSet(StatefulSet),
+    /// Take a DaemonSet of Kubernetes back to another revision
+    #[command(name = "daemonset", visible_alias = "ds")]
+    DaemonSet(DaemonSet),
     /// Take a container off its networks, and keep it for a look; `--back` puts it on them again
     Isolate(Isolate),
     /// Stop a container, and keep it; `--back` starts it again

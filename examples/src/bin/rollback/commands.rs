@@ -2,7 +2,6 @@
 
 pub(crate) mod abort;
 pub(crate) mod compose;
-pub(crate) mod deployment;
 pub(crate) mod docker;
 pub(crate) mod emergency;
 pub(crate) mod recover;
@@ -11,3 +10,4 @@ pub(crate) mod revisions;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod versions;
+pub(crate) mod workload;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as Clap;
 use clap::{CommandFactory as _, Parser as _};
 use stillme_rollback_core::{Error, ErrorKind, Printable};
+use stillme_rollback_k8s::names::Kind;
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
 use crate::commands::{
-    abort, compose, deployment, docker, emergency, resume, revisions, runs, show, versions,
+    abort, compose, docker, emergency, resume, revisions, runs, show, versions, workload,
 };
 use crate::exit::{ERROR, Failure, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
@@ -45,11 +46,26 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
     match command {
         Command::Docker(arguments) => docker::run(&arguments, io, around).await,
         Command::Compose(arguments) => compose::run(&arguments, io, around).await,
-        Command::Deployment(arguments) => deployment::run(&arguments, io, around).await,
+        Command::Deployment(arguments) => {
+            let strategy = arguments.strategy();
+            workload::run(Kind::Deployment, &arguments.workload, strategy, io, around).await
+        }
+        Command::StatefulSet(arguments) => {
+            let strategy = arguments.strategy();
+            workload::run(Kind::StatefulSet, &arguments.workload, strategy, io, around).await
+        }
+        Command::DaemonSet(arguments) => {
+            let strategy = arguments.strategy();
+            workload::run(Kind::DaemonSet, &arguments.workload, strategy, io, around).await
+        }
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
         Command::Stop(arguments) => emergency::stop(&arguments.emergency, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
-            Platform::Deployment => revisions::run(&arguments, io, around).await,
+            Platform::Deployment => revisions::run(Kind::Deployment, &arguments, io, around).await,
+            Platform::StatefulSet => {
+                revisions::run(Kind::StatefulSet, &arguments, io, around).await
+            }
+            Platform::DaemonSet => revisions::run(Kind::DaemonSet, &arguments, io, around).await,
             _ if arguments.kubernetes.is_given() => Err(Failure::usage(without_use())),
             Platform::Docker => versions::of_container(&arguments, io, around).await,
             Platform::Compose => versions::of_services(&arguments, io, around).await,
@@ -63,7 +79,7 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
 }
 
 fn without_use() -> Error {
-    let why = "only a Deployment has a namespace, a context and a kubeconfig";
+    let why = "only a workload of Kubernetes has a namespace, a context and a kubeconfig";
     Error::new(ErrorKind::InvalidInput, "read options", why).with_hint("nothing was asked for")
 }
 
@@ -78,7 +94,9 @@ fn format_of(command: &Command) -> Output {
     match command {
         Command::Docker(arguments) => arguments.rollback.format.output,
         Command::Compose(arguments) => arguments.rollback.format.output,
-        Command::Deployment(arguments) => arguments.rollback.format.output,
+        Command::Deployment(arguments) => arguments.workload.rollback.format.output,
+        Command::StatefulSet(arguments) => arguments.workload.rollback.format.output,
+        Command::DaemonSet(arguments) => arguments.workload.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,
         Command::Stop(arguments) => arguments.emergency.format.output,
         Command::Versions(arguments) => arguments.format.output,

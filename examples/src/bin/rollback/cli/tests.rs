@@ -33,10 +33,20 @@ fn a_deployment_goes_to_the_one_before_unless_told_otherwise() {
     let Ok(Command::Deployment(web)) = parse("rollback deployment web -n prod --context x") else {
         panic!()
     };
+    let web = web.workload;
     assert_eq!(web.to, "previous");
     assert_eq!(web.kubernetes.namespace.as_deref(), Some("prod"));
     assert_eq!(web.kubernetes.context.as_deref(), Some("x"));
     assert!(web.kubernetes.exec_plugins.is_empty() && !web.despite_owner);
+}
+
+#[test]
+fn workloads_are_named_as_kubectl_has_them() {
+    for line in ["rollback sts db -n prod", "rollback statefulset db --replace-pods"] {
+        assert!(matches!(parse(line), Ok(Command::StatefulSet(_))), "{line}");
+    }
+    assert!(matches!(parse("rollback ds agent --replace-pods"), Ok(Command::DaemonSet(_))));
+    assert!(matches!(parse("rollback deploy web"), Ok(Command::Deployment(_))));
 }
 
 #[test]
@@ -63,6 +73,9 @@ fn what_means_nothing_is_refused() {
         "rollback deployment",
         "rollback deployment web --to",
         "rollback deployment web --plan --yes",
+        "rollback deployment web --no-repair",
+        "rollback statefulset db --no-repair --replace-pods",
+        "rollback daemonset agent --no-repair",
         "rollback resume a b",
         "rollback resume a --happened perhaps",
         "rollback resume a --plan",

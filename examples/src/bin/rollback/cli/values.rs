@@ -23,6 +23,12 @@ pub(crate) enum Platform {
     Compose,
     /// A Deployment of Kubernetes
     Deployment,
+    /// A StatefulSet of Kubernetes
+    #[value(name = "statefulset")]
+    StatefulSet,
+    /// A DaemonSet of Kubernetes
+    #[value(name = "daemonset")]
+    DaemonSet,
 }
 
 /// What makes a rollback of Compose services stay.

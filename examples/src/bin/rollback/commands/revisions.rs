@@ -1,6 +1,7 @@
-//! `rollback versions deployment`: the revisions that a Deployment could go back to.
+//! `rollback versions` of a workload of Kubernetes: the revisions that it could go back to.
 
 use stillme_rollback_k8s::history::{History, Revision};
+use stillme_rollback_k8s::names::Kind;
 
 use crate::cli::{Output, Versions};
 use crate::exit::{Outcome, read};
@@ -9,11 +10,16 @@ use crate::output;
 use crate::platform::Kubernetes;
 use crate::state_dir::StateDir;
 
-/// Lists the revisions of a Deployment, newest first.
-pub(crate) async fn run(arguments: &Versions, io: &mut Io, around: &Surroundings) -> Outcome {
+/// Lists the revisions of a workload, newest first.
+pub(crate) async fn run(
+    kind: Kind,
+    arguments: &Versions,
+    io: &mut Io,
+    around: &Surroundings,
+) -> Outcome {
     let state = StateDir::choose(&arguments.place, around)?;
     let cluster = Kubernetes::connect(&arguments.kubernetes, &state).await?;
-    let workload = read(cluster.deployment(&arguments.name))?;
+    let workload = read(cluster.workload(kind, &arguments.name))?;
     let history = cluster.workloads().history(&workload).await?;
     match arguments.format.output {
         Output::Text => io.say(list(&history)),

@@ -47,10 +47,10 @@ impl Kubernetes {
         }
     }
 
-    /// A Deployment in the namespace that is meant.
-    pub(crate) fn deployment(&self, name: &str) -> Result<WorkloadRef> {
+    /// A workload in the namespace that is meant.
+    pub(crate) fn workload(&self, kind: Kind, name: &str) -> Result<WorkloadRef> {
         let name = ObjectName::new(name)?;
-        Ok(WorkloadRef::new(self.namespace.clone(), Kind::Deployment, name))
+        Ok(WorkloadRef::new(self.namespace.clone(), kind, name))
     }
 
     /// The executor.

@@ -1,7 +1,7 @@
-//! `rollback deployment`: a Deployment back to another revision.
+//! `rollback deployment`, `statefulset`, `daemonset`: a workload back to another revision.
 
 use stillme_rollback_core::{Plan, PlanRefusal, Strategy as _};
-use stillme_rollback_k8s::names::WorkloadRef;
+use stillme_rollback_k8s::names::{Kind, WorkloadRef};
 use stillme_rollback_k8s::{TemplateBack, Wanted};
 
 use crate::cli;
@@ -11,25 +11,30 @@ use crate::io::{Io, Surroundings};
 use crate::platform::Kubernetes;
 use crate::state_dir::StateDir;
 
-/// Takes a Deployment back.
+/// Takes a workload back.
 pub(crate) async fn run(
-    arguments: &cli::Deployment,
+    kind: Kind,
+    arguments: &cli::Workload,
+    strategy: TemplateBack,
     io: &mut Io,
     around: &Surroundings,
 ) -> Outcome {
     let to = read(arguments.to.parse())?;
-    flow::run(&TakeBack { arguments, to }, &arguments.rollback, io, around).await
+    let job = TakeBack { kind, arguments, strategy, to };
+    flow::run(&job, &arguments.rollback, io, around).await
 }
 
 struct TakeBack<'a> {
-    arguments: &'a cli::Deployment,
+    kind: Kind,
+    arguments: &'a cli::Workload,
+    strategy: TemplateBack,
     to: Wanted,
 }
 
 impl Job for TakeBack<'_> {
     async fn prepare(&self, terms: &Terms, state: &StateDir) -> Outcome<Prepared> {
         let cluster = Kubernetes::connect(&self.arguments.kubernetes, state).await?;
-        let workload = read(cluster.deployment(&self.arguments.name))?;
+        let workload = read(cluster.workload(self.kind, &self.arguments.name))?;
         let target = cluster.workloads().target(&workload).await?;
         let planned = self.plan(&cluster, &workload, terms).await;
         Ok(Prepared { target, planned, platform: Box::new(cluster) })
@@ -46,10 +51,6 @@ impl TakeBack<'_> {
         let container = self.arguments.container.as_deref();
         let (observation, goal) =
             cluster.workloads().observe_for(workload, &self.to, container).await?;
-        let strategy = match self.arguments.despite_owner {
-            true => TemplateBack::new().despite_owner(),
-            false => TemplateBack::new(),
-        };
-        strategy.plan(&observation, &terms.request(goal))
+        self.strategy.plan(&observation, &terms.request(goal))
     }
 }
