@@ -86,11 +86,7 @@ impl TrafficExecutor {
         let live =
             live.ok_or_else(|| missing(&format!("there is no service/{service} in {namespace}")))?;
         let live = live.expose();
-        let target = Target::new(
-            "kubernetes",
-            object::uid(live).as_str(),
-            &format!("{namespace}/service/{service}"),
-        )?;
+        let target = service_target(namespace, service, live)?;
         let colours = Colours::of(live, &deployments);
         let (now, other) = colours.choose(service, to)?;
         let wanted = replicas(now);
@@ -113,6 +109,23 @@ impl TrafficExecutor {
             found.reverted_by.push("Argo Rollouts, which points this Service itself".to_owned());
         }
         found.into_observation(target, (&value, &other.value))
+    }
+
+    /// The target that the Service of a target's name is now.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none; `InvalidInput` if the target names no Service.
+    pub async fn target_like(&self, target: &Target) -> Result<Target> {
+        let parts: Vec<_> = target.name().split('/').collect();
+        let [namespace, "service", service] = parts.as_slice() else {
+            let why = format!("`{target}` names nothing of Kubernetes");
+            return Err(Error::new(ErrorKind::InvalidInput, "read target", why)
+                .with_hint("nothing was touched"));
+        };
+        let (namespace, service) = (Namespace::new(*namespace)?, ObjectName::new(*service)?);
+        let live = self.cluster.get(SERVICES, &namespace, &service).await?;
+        let none = || missing(&format!("there is no service/{service} in {namespace}"));
+        service_target(&namespace, &service, live.ok_or_else(none)?.expose())
     }
 
     /// Finds the canary beside a stable Deployment: another one whose pods get requests of a Service that sends to the
@@ -239,6 +252,11 @@ impl TrafficExecutor {
         let denied = needed.iter().zip(answers).filter(|(_, may)| !may);
         Ok(denied.map(|(permission, _)| permission.to_string()).collect())
     }
+}
+
+fn service_target(namespace: &Namespace, service: &ObjectName, live: &Value) -> Result<Target> {
+    let name = format!("{namespace}/service/{service}");
+    Target::new("kubernetes", object::uid(live).as_str(), &name)
 }
 
 fn reverting(live: &Value) -> Vec<String> {

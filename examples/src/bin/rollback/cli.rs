@@ -10,6 +10,7 @@ mod help;
 mod options;
 mod resume;
 mod runs;
+mod traffic;
 mod values;
 mod workload;
 
@@ -21,6 +22,7 @@ pub(crate) use self::emergency::{Emergency, Isolate, Stop};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
+pub(crate) use self::traffic::{BlueGreenArguments, CanaryArguments, SideArguments};
 pub(crate) use self::values::{
     Dependents, Happened, Inconclusive, Output, Platform, Sticky, Strategy,
 };
@@ -62,6 +64,10 @@ pub(crate) enum Command {
     /// Take a DaemonSet of Kubernetes back to another revision
     #[command(name = "daemonset", visible_alias = "ds")]
     DaemonSet(DaemonSet),
+    /// Point a Service of Kubernetes to the Deployment of the other colour
+    BlueGreen(BlueGreenArguments),
+    /// Take requests off the canary beside a stable Deployment
+    Canary(CanaryArguments),
     /// Take a container off its networks, and keep it for a look; `--back` puts it on them again
     Isolate(Isolate),
     /// Stop a container, and keep it; `--back` starts it again

@@ -9,5 +9,6 @@ pub(crate) mod resume;
 pub(crate) mod revisions;
 pub(crate) mod runs;
 pub(crate) mod show;
+pub(crate) mod traffic;
 pub(crate) mod versions;
 pub(crate) mod workload;

@@ -10,7 +10,7 @@ use stillme_rollback_k8s::names::Kind;
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
 use crate::commands::{
-    abort, compose, docker, emergency, resume, revisions, runs, show, versions, workload,
+    abort, compose, docker, emergency, resume, revisions, runs, show, traffic, versions, workload,
 };
 use crate::exit::{ERROR, Failure, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
@@ -58,6 +58,8 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
             let strategy = arguments.strategy();
             workload::run(Kind::DaemonSet, &arguments.workload, strategy, io, around).await
         }
+        Command::BlueGreen(arguments) => traffic::blue_green(&arguments, io, around).await,
+        Command::Canary(arguments) => traffic::canary(&arguments, io, around).await,
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
         Command::Stop(arguments) => emergency::stop(&arguments.emergency, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
@@ -97,6 +99,8 @@ fn format_of(command: &Command) -> Output {
         Command::Deployment(arguments) => arguments.workload.rollback.format.output,
         Command::StatefulSet(arguments) => arguments.workload.rollback.format.output,
         Command::DaemonSet(arguments) => arguments.workload.rollback.format.output,
+        Command::BlueGreen(arguments) => arguments.side.rollback.format.output,
+        Command::Canary(arguments) => arguments.side.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,
         Command::Stop(arguments) => arguments.emergency.format.output,
         Command::Versions(arguments) => arguments.format.output,

@@ -75,6 +75,8 @@ fn what_means_nothing_is_refused() {
         "rollback deployment web --plan --yes",
         "rollback deployment web --no-repair",
         "rollback statefulset db --no-repair --replace-pods",
+        "rollback blue-green",
+        "rollback canary web --to v1",
         "rollback daemonset agent --no-repair",
         "rollback resume a b",
         "rollback resume a --happened perhaps",

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use stillme_rollback_core::{
-    CheckSpec, Error, ErrorKind, Executor, HashKey, Plan, Result, Target, Verifier,
+    CheckSpec, Error, ErrorKind, Executor, HashKey, Plan, Result, Strategy as _, Target, Verifier,
 };
 use stillme_rollback_k8s::connect::{Access, Connected};
 use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
-use stillme_rollback_k8s::{KubernetesExecutor, checks};
+use stillme_rollback_k8s::{BlueGreen, Canary, KubernetesExecutor, checks};
 
 use super::Platform;
 use crate::cli;
@@ -53,6 +53,11 @@ impl Kubernetes {
         Ok(WorkloadRef::new(self.namespace.clone(), kind, name))
     }
 
+    /// The namespace that is meant.
+    pub(crate) const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     /// The executor.
     pub(crate) fn workloads(&self) -> &KubernetesExecutor {
         &self.executor
@@ -60,15 +65,17 @@ impl Kubernetes {
 
     /// Goes on if a run's target is a workload of this cluster.
     pub(super) async fn check_target(&self, target: &Target) -> Result<()> {
-        let (workload, _) = WorkloadRef::of(target)?;
-        let here = self.executor.target(&workload).await?;
+        let here = match WorkloadRef::of(target) {
+            Ok((workload, _)) => self.executor.target(&workload).await?,
+            Err(_) => self.executor.traffic().target_like(target).await?,
+        };
         if here == *target {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::Mismatch,
             "find target",
-            "the run is of another workload than the one of that name that is here",
+            "the run is of another object than the one of that name that is here",
         )
         .with_context("server here", self.server.as_str())
         .with_hint(
@@ -78,7 +85,11 @@ impl Kubernetes {
 }
 
 impl Platform for Kubernetes {
-    fn executor(&self, _plan: &Plan) -> Result<Arc<dyn Executor>> {
+    fn executor(&self, plan: &Plan) -> Result<Arc<dyn Executor>> {
+        let sides = [BlueGreen::new().name(), Canary::new().name()];
+        if sides.contains(&plan.strategy.as_str()) {
+            return Ok(Arc::new(self.executor.traffic()));
+        }
         // What it does not know it refuses, step by step.
         Ok(Arc::new(self.executor.clone()))
     }
