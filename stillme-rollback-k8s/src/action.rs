@@ -20,9 +20,17 @@ pub(crate) struct Version {
     pub(crate) uid: Uid,
     /// The keyed digest of its template.
     pub(crate) digest: String,
+    /// The digest of the workload's own template, where it says the same in other words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<String>,
 }
 
 impl Version {
+    /// Whether a workload's template with this digest is this version.
+    pub(crate) fn is(&self, digest: &str) -> bool {
+        self.digest == digest || self.live.as_deref() == Some(digest)
+    }
+
     /// The value of its pods' label.
     pub(crate) fn pod_label(&self, kind: Kind) -> &str {
         kind.pod_label_of(&self.hash, self.kept_in.as_str())
@@ -37,6 +45,7 @@ impl From<&Revision> for Version {
             kept_in: revision.name.clone(),
             uid: revision.uid.clone(),
             digest: revision.digest.clone(),
+            live: revision.live.clone(),
         }
     }
 }
@@ -60,6 +69,9 @@ pub(crate) struct Order {
     /// What our annotations said before.
     #[serde(default)]
     pub(crate) before: Marks,
+    /// Whether it was paused, which would keep its controller from going back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) was_paused: bool,
     /// Which pods are for us to replace.
     #[serde(default)]
     pub(crate) ours_to_replace: Replaced,
@@ -107,6 +119,10 @@ pub(crate) enum Verb {
     ReplacePod { slot: Slot },
     /// Does nothing; its undo lets the controller make the pod of before again, once the template is back.
     GiveBackPod { slot: Slot },
+    /// Lets the controller go to the version without steps, pauses and analyses.
+    PromoteFull,
+    /// Does nothing; its undo lets the controller go back without them, once the template is back.
+    PromoteBack,
     /// Notes that a version was verified.
     MarkVerified { hash: String },
 }
@@ -168,6 +184,7 @@ mod tests {
             kept_in: ObjectName::new(format!("web-{hash}")).unwrap(),
             uid: Uid::new("u"),
             digest: "d".to_owned(),
+            live: None,
         }
     }
 
@@ -185,10 +202,13 @@ mod tests {
                 from: version("a"),
                 to: version("b"),
                 before,
+                was_paused: true,
                 ours_to_replace: Replaced::All,
                 slots: vec![slot.clone()],
             })),
             Verb::FreeStuckPods,
+            Verb::PromoteFull,
+            Verb::PromoteBack,
             Verb::ReplacePod { slot: slot.clone() },
             Verb::GiveBackPod { slot },
             Verb::MarkVerified { hash: "b".to_owned() },

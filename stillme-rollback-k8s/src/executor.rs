@@ -20,11 +20,13 @@ use stillme_rollback_core::{
 };
 use tokio::time::Instant;
 
-use crate::action::{Order, Replaced, Verb};
+use crate::action::{Order, Replaced, Verb, Version};
+use crate::argo;
 use crate::cluster::{Cluster, Mode, Object, Selection};
 use crate::mirror::{Mirror, Subject};
 use crate::names::{Uid, WorkloadRef};
 use crate::object;
+use crate::resource::{ROLLOUT_STATUSES, Resource};
 use crate::rollout::RolloutVerifier;
 use crate::traffic::TrafficExecutor;
 
@@ -118,6 +120,26 @@ impl KubernetesExecutor {
         entry.mirror.clone()
     }
 
+    /// Lets a Rollout's controller go to its template's version at once, when it has seen that one: what is said before
+    /// that, it forgets.
+    async fn promote(
+        &self,
+        context: &StepContext,
+        workload: &WorkloadRef,
+        uid: &Uid,
+        version: &Version,
+    ) -> Result<()> {
+        self.await_seen(context, workload, |live| argo::current_hash(live) == version.hash).await?;
+        let live = self.read_live(context, workload).await?;
+        match patch::promote(live.expose(), &version.hash) {
+            Some(patch) => {
+                let limit = context.time_left;
+                self.send_to(ROLLOUT_STATUSES, workload, uid, &patch, limit).await
+            }
+            None => Ok(()),
+        }
+    }
+
     fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<Uid, Entry>> {
         // A panic can't leave the map half changed.
         self.mirrors.lock().unwrap_or_else(PoisonError::into_inner)
@@ -132,8 +154,18 @@ impl KubernetesExecutor {
         patch: &Value,
         limit: Duration,
     ) -> Result<()> {
+        self.send_to(workload.kind.resource(), workload, uid, patch, limit).await
+    }
+
+    async fn send_to(
+        &self,
+        resource: Resource,
+        workload: &WorkloadRef,
+        uid: &Uid,
+        patch: &Value,
+        limit: Duration,
+    ) -> Result<()> {
         let cluster = self.cluster.limited(limit);
-        let resource = workload.kind.resource();
         let sent =
             cluster.patch(resource, &workload.namespace, &workload.name, patch, Mode::Real).await;
         let mirror = self.mirror(workload, uid);
@@ -184,8 +216,11 @@ impl Executor for KubernetesExecutor {
             Verb::ReplacePod { slot } => {
                 return self.replace(context, &workload, &slot).await;
             }
-            // Its undo is what it is for.
-            Verb::GiveBackPod { .. } => None,
+            Verb::PromoteFull => {
+                return self.promote(context, &workload, &uid, &order.to).await;
+            }
+            // Their undo is what they are for.
+            Verb::GiveBackPod { .. } | Verb::PromoteBack => None,
         };
         match patch {
             Some(patch) => self.send(&workload, &uid, &patch, context.time_left).await,
@@ -201,9 +236,14 @@ impl Executor for KubernetesExecutor {
                 let order = Order::of(&context.run)?;
                 return self.give_back(context, &workload, &order, &slot).await;
             }
-            Verb::FreeStuckPods | Verb::ReplacePod { .. } | Verb::MarkVerified { .. } => {
-                return Ok(());
+            Verb::PromoteBack => {
+                let order = Order::of(&context.run)?;
+                return self.promote(context, &workload, &uid, &order.from).await;
             }
+            Verb::FreeStuckPods
+            | Verb::ReplacePod { .. }
+            | Verb::PromoteFull
+            | Verb::MarkVerified { .. } => return Ok(()),
         };
         let live = self.look(&workload, &uid).await?.ok_or_else(|| gone(&workload))?;
         let patch = self.template_patch(&workload, live.expose(), &order, None).await?;

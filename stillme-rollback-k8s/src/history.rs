@@ -24,6 +24,8 @@ pub struct Revision {
     pub uid: Uid,
     /// The keyed digest of its template.
     pub digest: String,
+    /// The keyed digest of the workload's own template, where it is the same in other words.
+    pub live: Option<String>,
     /// Each container and its image.
     pub images: Vec<(String, String)>,
     /// What who deployed it said about it.
@@ -88,7 +90,7 @@ impl History {
             let template = kind.kept_template(kept);
             let hash = kind.kept_hash(object::name(workload), kept);
             let digest = template::digest(&template, key);
-            let current = digest == now;
+            let current = kind.is_current(workload, &hash, digest == now);
             let (replicas, available) = kind.kept_counts(workload, kept, current);
             revisions.push(Revision {
                 number: kind.kept_number(kept),
@@ -102,6 +104,7 @@ impl History {
                 current,
                 verified: is_verified(workload, &hash) || is_verified(kept, &hash),
                 left: false,
+                live: (current && digest != now).then(|| now.clone()),
                 digest,
                 hash,
             });

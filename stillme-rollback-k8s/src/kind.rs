@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::argo;
 use crate::object::{self, number, text};
 use crate::resource::{
-    CONTROLLER_REVISIONS, DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, Resource, STATEFUL_SETS,
+    CONTROLLER_REVISIONS, DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource, STATEFUL_SETS,
 };
 use crate::template;
 
@@ -25,7 +26,11 @@ pub enum Kind {
     StatefulSet,
     /// A DaemonSet: its versions are ControllerRevisions, and its pods have a node each.
     DaemonSet,
+    /// A Rollout of Argo: its versions are ReplicaSets, and it moves between them by steps or by colours.
+    Rollout,
 }
+
+const ALL: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Rollout];
 
 impl Kind {
     /// Its word in targets and on the command line.
@@ -34,14 +39,13 @@ impl Kind {
             Self::Deployment => "deployment",
             Self::StatefulSet => "statefulset",
             Self::DaemonSet => "daemonset",
+            Self::Rollout => "rollout",
         }
     }
 
     /// The kind that a word names.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
-        [Self::Deployment, Self::StatefulSet, Self::DaemonSet]
-            .into_iter()
-            .find(|kind| kind.word() == word)
+        ALL.into_iter().find(|kind| kind.word() == word)
     }
 
     /// Its objects.
@@ -50,13 +54,14 @@ impl Kind {
             Self::Deployment => DEPLOYMENTS,
             Self::StatefulSet => STATEFUL_SETS,
             Self::DaemonSet => DAEMON_SETS,
+            Self::Rollout => ROLLOUTS,
         }
     }
 
     /// What keeps its versions.
     pub const fn kept_in(self) -> Resource {
         match self {
-            Self::Deployment => REPLICA_SETS,
+            Self::Deployment | Self::Rollout => REPLICA_SETS,
             Self::StatefulSet | Self::DaemonSet => CONTROLLER_REVISIONS,
         }
     }
@@ -65,6 +70,7 @@ impl Kind {
     pub(crate) const fn pod_label(self) -> &'static str {
         match self {
             Self::Deployment => template::HASH_LABEL,
+            Self::Rollout => argo::HASH_LABEL,
             Self::StatefulSet | Self::DaemonSet => "controller-revision-hash",
         }
     }
@@ -73,26 +79,28 @@ impl Kind {
     pub(crate) fn pod_label_of<'a>(self, hash: &'a str, kept_as: &'a str) -> &'a str {
         match self {
             Self::StatefulSet => kept_as,
-            Self::Deployment | Self::DaemonSet => hash,
+            Self::Deployment | Self::DaemonSet | Self::Rollout => hash,
         }
     }
 
     /// The template that a ReplicaSet or a ControllerRevision keeps, as it stood in the workload.
     pub(crate) fn kept_template(self, kept: &Value) -> Value {
         let path = match self {
-            Self::Deployment => "/spec/template",
+            Self::Deployment | Self::Rollout => "/spec/template",
             Self::StatefulSet | Self::DaemonSet => "/data/spec/template",
         };
-        template::bare(kept.pointer(path).unwrap_or(&Value::Null))
+        let mut template = template::bare(kept.pointer(path).unwrap_or(&Value::Null));
+        if self == Self::Rollout {
+            argo::without_injected(kept, &mut template);
+        }
+        template
     }
 
     /// The number of a kept version; 0 where it has none.
     pub(crate) fn kept_number(self, kept: &Value) -> i64 {
         match self {
-            Self::Deployment => {
-                let number = object::annotation(kept, REVISION);
-                number.and_then(|text| text.parse().ok()).unwrap_or_default()
-            }
+            Self::Deployment => numbered(kept, REVISION),
+            Self::Rollout => numbered(kept, argo::REVISION),
             Self::StatefulSet | Self::DaemonSet => number(kept, "/revision"),
         }
     }
@@ -100,11 +108,20 @@ impl Kind {
     /// The hash that names a kept version among those of its workload.
     pub(crate) fn kept_hash(self, workload: &str, kept: &Value) -> String {
         let label = match self {
-            Self::Deployment => object::label(kept, template::HASH_LABEL),
+            Self::Deployment | Self::Rollout => object::label(kept, self.pod_label()),
             Self::StatefulSet | Self::DaemonSet => None,
         };
         let by_name = || object::name(kept).strip_prefix(workload)?.strip_prefix('-');
         label.or_else(by_name).unwrap_or_default().to_owned()
+    }
+
+    /// Whether a kept version is what a workload's template says. `is_same`: whether the templates are equal. A Rollout's
+    /// own lacks the defaults that its ReplicaSets' have, so that only its controller can tell.
+    pub(crate) fn is_current(self, workload: &Value, hash: &str, is_same: bool) -> bool {
+        match self {
+            Self::Rollout => is_same || argo::current_hash(workload) == hash,
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => is_same,
+        }
     }
 
     /// How many pods of a kept version there shall be, and how many are available, as far as it is known without
@@ -116,7 +133,7 @@ impl Kind {
         is_current: bool,
     ) -> (i64, i64) {
         match self {
-            Self::Deployment => {
+            Self::Deployment | Self::Rollout => {
                 (number(kept, "/spec/replicas"), number(kept, "/status/availableReplicas"))
             }
             Self::StatefulSet if is_current => {
@@ -139,7 +156,7 @@ impl Kind {
     /// How many pods a workload shall have.
     pub(crate) fn wanted_pods(self, workload: &Value) -> i64 {
         match self {
-            Self::Deployment | Self::StatefulSet => {
+            Self::Deployment | Self::StatefulSet | Self::Rollout => {
                 workload.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
             }
             Self::DaemonSet => number(workload, "/status/desiredNumberScheduled"),
@@ -149,7 +166,7 @@ impl Kind {
     /// Whether its controller replaces pods by itself.
     pub(crate) fn replaces_pods(self, workload: &Value) -> bool {
         let path = match self {
-            Self::Deployment => return true,
+            Self::Deployment | Self::Rollout => return true,
             Self::StatefulSet | Self::DaemonSet => "/spec/updateStrategy/type",
         };
         text(workload, path) != "OnDelete"
@@ -159,7 +176,7 @@ impl Kind {
     pub(crate) fn partition(self, workload: &Value) -> i64 {
         match self {
             Self::StatefulSet => number(workload, "/spec/updateStrategy/rollingUpdate/partition"),
-            Self::Deployment | Self::DaemonSet => 0,
+            Self::Deployment | Self::DaemonSet | Self::Rollout => 0,
         }
     }
 
@@ -171,13 +188,17 @@ impl Kind {
         let is_random = |part: &str| part.len() == 5;
         match self {
             // `web-5d4f8c7b9-x2x4q`
-            Self::Deployment => rest
+            Self::Deployment | Self::Rollout => rest
                 .split_once('-')
                 .is_some_and(|(_, random)| is_random(random) && !random.contains('-')),
             Self::StatefulSet => !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()),
             Self::DaemonSet => is_random(rest) && !rest.contains('-'),
         }
     }
+}
+
+fn numbered(kept: &Value, key: &str) -> i64 {
+    object::annotation(kept, key).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 impl fmt::Display for Kind {
@@ -231,7 +252,7 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
+        for kind in ALL {
             assert_eq!(Kind::of_word(kind.word()), Some(kind));
             assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.word()));
         }

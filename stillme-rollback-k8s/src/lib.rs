@@ -9,7 +9,7 @@
 //! A program that uses this crate must say which API the types of `k8s-openapi` are of, by one of its features, such as `v1_36`:
 //! kube's client wants that, and a library must leave it open.
 //!
-//! Deployments, StatefulSets and DaemonSets so far. Nothing here logs a request or an answer: templates hold environment values.
+//! Deployments, StatefulSets, DaemonSets, Argo's Rollouts and Services. Nothing here logs a request or an answer: templates hold environment values.
 
 pub mod checks;
 pub mod cluster;
@@ -19,6 +19,7 @@ pub mod names;
 pub mod resource;
 
 mod action;
+mod argo;
 mod detail;
 mod executor;
 mod http_cluster;

@@ -50,7 +50,10 @@ pub(crate) fn is_ending(object: &Value) -> bool {
 
 /// Whether the controller has seen the newest wish.
 pub(crate) fn is_observed(object: &Value) -> bool {
-    number(object, "/status/observedGeneration") >= number(object, "/metadata/generation")
+    // Argo writes it as a text.
+    let seen = text(object, "/status/observedGeneration").parse::<i64>().ok();
+    let seen = seen.unwrap_or_else(|| number(object, "/status/observedGeneration"));
+    seen >= number(object, "/metadata/generation")
 }
 
 /// Which of two resource versions is newer, as far as they are numbers.

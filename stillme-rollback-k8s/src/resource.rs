@@ -68,6 +68,10 @@ pub const SECRETS: Resource = Resource::new("", "v1", "secrets");
 pub const RESOURCE_QUOTAS: Resource = Resource::new("", "v1", "resourcequotas");
 /// Where a Service's requests go.
 pub const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
+/// Rollouts of Argo.
+pub const ROLLOUTS: Resource = Resource::new("argoproj.io", "v1alpha1", "rollouts");
+/// What their controller and its tools tell each other.
+pub const ROLLOUT_STATUSES: Resource = Resource::new("argoproj.io", "v1alpha1", "rollouts/status");
 /// Autoscalers.
 pub const AUTOSCALERS: Resource = Resource::new("autoscaling", "v2", "horizontalpodautoscalers");
 

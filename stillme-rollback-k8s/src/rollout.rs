@@ -80,15 +80,16 @@ impl RolloutVerifier {
             let Some(live) = live else {
                 return Ok(single(Outcome::Fail, format!("{workload} is gone")));
             };
-            if self.executor.digest_of(live.expose()) != order.to.digest {
+            if !order.to.is(&self.executor.digest_of(live.expose())) {
                 // The engine's own look finds out whose it is.
                 let why = "its template is not the one that was gone back to any more";
                 return Ok(single(Outcome::Fail, why));
             }
             let mirror = pods.get_or_insert_with(|| self.pods_of(&workload, live.expose()));
-            // A selector finds also what others made; a Deployment's pods are its ReplicaSets'.
+            // A selector finds also what others made; these pods are their ReplicaSets'.
             let is_its = |pod: &&Value| {
-                workload.kind == Kind::Deployment || object::is_controlled_by(pod, &uid)
+                matches!(workload.kind, Kind::Deployment | Kind::Rollout)
+                    || object::is_controlled_by(pod, &uid)
             };
             let seen: Vec<_> =
                 mirror.look().await?.values().map(|pod| pod.expose()).filter(is_its).collect();
@@ -109,7 +110,14 @@ impl RolloutVerifier {
             };
             match progress(&scene) {
                 Progress::Done { pods } => {
-                    let uids: Vec<_> = seen.iter().map(|pod| object::uid(pod)).collect();
+                    // A Rollout keeps the pods of the version before for a while, which get no requests.
+                    let label = workload.kind.pod_label();
+                    let gets_requests = |pod: &&&Value| {
+                        workload.kind != Kind::Rollout
+                            || object::label(pod, label) == Some(scene.version)
+                    };
+                    let uids: Vec<_> =
+                        seen.iter().filter(gets_requests).map(|pod| object::uid(pod)).collect();
                     let ready = self.endpoints(&workload, live.expose(), &uids).await?;
                     match ready {
                         endpoints::Traffic::Only(services) => {

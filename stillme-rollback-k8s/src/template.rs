@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use stillme_rollback_core::HashKey;
 
+use crate::argo;
+
 /// The label by which a ReplicaSet's template differs from its Deployment's.
 pub(crate) const HASH_LABEL: &str = "pod-template-hash";
 
@@ -18,6 +20,7 @@ pub(crate) fn bare(template: &Value) -> Value {
     let labels = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
     if let Some(labels) = labels {
         labels.remove(HASH_LABEL);
+        labels.remove(argo::HASH_LABEL);
     }
     template
 }

@@ -2,6 +2,7 @@
 //! its pods as it would for any deploy.
 
 mod notes;
+mod promoted;
 mod replaced;
 
 use stillme_rollback_core::{
@@ -10,11 +11,12 @@ use stillme_rollback_core::{
 };
 
 use crate::action::{Marks, Order, Replaced, Slot, Verb};
+use crate::argo;
 use crate::checks;
 use crate::detail::Detail;
 use crate::executor::key;
 use crate::history::Revision;
-use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, WorkloadRef};
+use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, Kind, WorkloadRef};
 use crate::object;
 use crate::owners::owners;
 use crate::wanted::Wanted;
@@ -28,6 +30,9 @@ use crate::wanted::Wanted;
 ///
 /// The controller of a StatefulSet waits for a pod that is not ready, also when the template would heal it: such pods
 /// of the version that is left are deleted, each only if it is still the same one.
+///
+/// A Rollout of Argo in the middle of an update goes back to its stable version at once, paused or not. Once promoted, its
+/// controller would go back by all its steps: it is told to promote at once, as `promote --full` does.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TemplateBack {
@@ -104,7 +109,12 @@ impl TemplateBack {
     /// What is refused before anything is touched.
     fn check(&self, workload: &WorkloadRef, detail: &Detail) -> Result<()> {
         let live = &detail.workload;
-        if live.pointer("/spec/paused") == Some(&true.into()) {
+        if let Some(elsewhere) = argo::template_elsewhere(live) {
+            return Err(refused("its template stands in another object (workloadRef)")
+                .with_context("template", Printable(&elsewhere).to_string())
+                .with_hint("nothing was touched; put the template back there by hand, the Rollout follows it"));
+        }
+        if workload.kind != Kind::Rollout && live.pointer("/spec/paused") == Some(&true.into()) {
             return Err(refused("it is paused, so that its controller would not move its pods")
                 .with_hint(format!(
                     "nothing was touched; `kubectl --namespace {} rollout resume {}/{}` goes on with what it has now",
@@ -179,11 +189,22 @@ fn steps(
     let live = &detail.workload;
     let marks = |key: &str| object::annotation(live, key).map(str::to_owned);
     let before = Marks { run: marks(ANNOTATION_RUN), left: marks(ANNOTATION_LEFT) };
-    let order = Order { from: from.into(), to: to.into(), before, ours_to_replace, slots };
-    let undo = format!(
-        "kubectl --namespace {} rollout undo {}/{}",
-        workload.namespace, workload.kind, workload.name
-    );
+    let was_paused = live.pointer("/spec/paused") == Some(&true.into());
+    let order =
+        Order { from: from.into(), to: to.into(), before, was_paused, ours_to_replace, slots };
+    let undo = match workload.kind {
+        // kubectl has no undo for it; its plugin does.
+        Kind::Rollout => {
+            format!(
+                "kubectl argo rollouts --namespace {} undo {}",
+                workload.namespace, workload.name
+            )
+        }
+        _ => format!(
+            "kubectl --namespace {} rollout undo {}/{}",
+            workload.namespace, workload.kind, workload.name
+        ),
+    };
     let title = format!("put the template of revision {} ({}) into {workload}", to.number, to.hash);
     let before = is(key::TEMPLATE, "from");
     let undone = match ours_to_replace {
@@ -206,8 +227,15 @@ fn steps(
     );
     // What is undone after the template stands before it.
     let mut steps = replaced::steps_before(&order, request.deadline)?;
+    let promotes = workload.kind == Kind::Rollout && argo::stable_hash(live) != to.hash;
+    if promotes && argo::stable_hash(live) == from.hash {
+        steps.push(promoted::back(&order)?);
+    }
     steps.push(set);
     steps.extend(replaced::steps_after(workload, &order, request.deadline)?);
+    if promotes {
+        steps.push(promoted::full(workload, &order)?);
+    }
     steps.push(Step::verdict(StepId::new("verdict")?, "see whether it works", request.deadline));
     if !to.verified {
         steps.push(mark(workload, to)?);

@@ -169,6 +169,7 @@ mod tests {
             name: ObjectName::new(format!("web-h{number}")).unwrap(),
             uid: Uid::new(format!("u{number}")),
             digest: format!("d{number}"),
+            live: None,
             images: vec![("app".to_owned(), image.to_owned())],
             change_cause: None,
             created: String::new(),

@@ -4,8 +4,9 @@ use serde_json::Value;
 use stillme_rollback_core::{Facts, Foreign, Printable, Result, Run};
 
 use super::KubernetesExecutor;
-use crate::action::Order;
-use crate::names::{ANNOTATION_VERIFIED, WorkloadRef};
+use crate::action::{Order, Version};
+use crate::argo;
+use crate::names::{ANNOTATION_VERIFIED, Kind, WorkloadRef};
 use crate::object::{self, text};
 
 /// The keys of the facts.
@@ -17,6 +18,9 @@ pub(crate) mod key {
     /// Whether pods are left that the run has to replace: `none`, `some`, or `unknown` until the controller has seen
     /// the template.
     pub(crate) const REMAINS: &str = "remains";
+
+    /// How a Rollout goes to the version that its template says: `full`, or `by-steps` that can hold it up.
+    pub(crate) const PROMOTION: &str = "promotion";
 
     /// What has a place: a ready pod of `to`, one of `from`, or `none` of both.
     pub(crate) fn slot(place: &str) -> String {
@@ -42,12 +46,14 @@ impl KubernetesExecutor {
         let is_marked = verified.split(',').any(|hash| hash == order.to.hash);
         let facts = facts.with(key::MARK, if is_marked { "set" } else { "unset" });
         let digest = self.digest_of(live);
-        if digest == order.from.digest {
+        if order.from.is(&digest) {
             let facts = facts.with(key::TEMPLATE, "from");
+            let facts = with_promotion(facts, workload.kind, live, &order.from);
             return self.pod_facts(facts, &workload, live, &order, &order.to).await;
         }
-        if digest == order.to.digest {
+        if order.to.is(&digest) {
             let facts = facts.with(key::TEMPLATE, "to");
+            let facts = with_promotion(facts, workload.kind, live, &order.to);
             return self.pod_facts(facts, &workload, live, &order, &order.from).await;
         }
         let images =
@@ -56,6 +62,15 @@ impl KubernetesExecutor {
         let found = format!("{workload} now has another template ({})", images.join(", "));
         Ok(facts.with_foreign(by(Foreign::new(Printable(&found).to_string()), live)))
     }
+}
+
+/// Whether anything but its pods holds the version up that the template says.
+fn with_promotion(facts: Facts, kind: Kind, live: &Value, version: &Version) -> Facts {
+    if kind != Kind::Rollout {
+        return facts;
+    }
+    let is_promoted = object::is_observed(live) && argo::is_promoted(live, &version.hash);
+    facts.with(key::PROMOTION, if is_promoted { "full" } else { "by-steps" })
 }
 
 fn by(mut foreign: Foreign, live: &Value) -> Foreign {

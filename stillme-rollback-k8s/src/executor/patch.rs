@@ -5,6 +5,7 @@ use stillme_rollback_core::{Error, ErrorKind, Result, RunId, Secret};
 
 use super::KubernetesExecutor;
 use crate::action::{Order, Version};
+use crate::argo;
 use crate::cluster::Object;
 use crate::names::{
     ANNOTATION_LEFT, ANNOTATION_RUN, ANNOTATION_VERIFIED, MOST_VERIFIED, WorkloadRef,
@@ -34,10 +35,10 @@ impl KubernetesExecutor {
             None => (&order.to, &order.from),
         };
         let now = self.digest_of(live);
-        if now == to.digest {
+        if to.is(&now) {
             return Ok(None);
         }
-        if now != away.digest {
+        if !away.is(&now) {
             return Err(Error::new(
                 ErrorKind::Mismatch,
                 "set template",
@@ -57,6 +58,10 @@ impl KubernetesExecutor {
         let template = workload.kind.kept_template(kept.expose());
         let mut operations = at_version(live);
         operations.push(json!({ "op": "replace", "path": "/spec/template", "value": template }));
+        if order.was_paused {
+            // Paused, the controller of a Rollout would not go anywhere.
+            operations.push(json!({ "op": "add", "path": "/spec/paused", "value": run.is_none() }));
+        }
         annotate(
             &mut operations,
             live,
@@ -106,6 +111,16 @@ impl KubernetesExecutor {
 
 /// How many templates are kept before they are dropped: two for each of a few hundred runs at once.
 const MOST_TEMPLATES: usize = 1024;
+
+/// Lets the controller of a Rollout go to its template's version without steps. `None` if it does.
+pub(super) fn promote(live: &Value, hash: &str) -> Option<Value> {
+    if argo::is_promoted(live, hash) {
+        return None;
+    }
+    let mut operations = at_version(live);
+    operations.push(json!({ "op": "add", "path": "/status/promoteFull", "value": true }));
+    Some(Value::Array(operations))
+}
 
 /// The note that a version was verified. `None` if it stands there.
 pub(super) fn mark(live: &Value, hash: &str) -> Option<Value> {

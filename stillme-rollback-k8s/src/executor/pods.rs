@@ -22,7 +22,7 @@ pub(super) fn may_be_ours_to_replace(kind: Kind, live: &Value) -> bool {
 fn place(kind: Kind, pod: &Value) -> &str {
     match kind {
         Kind::DaemonSet => object::text(pod, "/spec/nodeName"),
-        Kind::Deployment | Kind::StatefulSet => object::name(pod),
+        Kind::Deployment | Kind::StatefulSet | Kind::Rollout => object::name(pod),
     }
 }
 
@@ -112,7 +112,7 @@ impl KubernetesExecutor {
         workload: &WorkloadRef,
         away: &Version,
     ) -> Result<()> {
-        self.await_seen(context, workload).await?;
+        self.await_seen(context, workload, |_| true).await?;
         let live = self.read_live(context, workload).await?;
         for pod in self.pods(workload, live.expose()).await? {
             if is_stuck(workload.kind, pod.expose(), away) {
@@ -131,7 +131,7 @@ impl KubernetesExecutor {
         order: &Order,
         slot: &Slot,
     ) -> Result<()> {
-        self.await_seen(context, workload).await?;
+        self.await_seen(context, workload, |_| true).await?;
         let live = self.read_live(context, workload).await?;
         for pod in self.pods(workload, live.expose()).await? {
             let pod = pod.expose();
@@ -150,7 +150,7 @@ impl KubernetesExecutor {
         workload: &WorkloadRef,
         slot: &Slot,
     ) -> Result<()> {
-        self.await_seen(context, workload).await?;
+        self.await_seen(context, workload, |_| true).await?;
         let cluster = self.cluster.limited(context.time_left);
         gone_is_fine(cluster.delete(PODS, &workload.namespace, &slot.pod, &slot.uid).await)
     }
@@ -166,16 +166,29 @@ impl KubernetesExecutor {
         gone_is_fine(cluster.delete(PODS, &workload.namespace, &name, &object::uid(pod)).await)
     }
 
-    async fn read_live(&self, context: &StepContext, workload: &WorkloadRef) -> Result<Object> {
+    pub(super) async fn read_live(
+        &self,
+        context: &StepContext,
+        workload: &WorkloadRef,
+    ) -> Result<Object> {
         let (_, uid) = WorkloadRef::of(&context.run.plan.target)?;
         self.look(workload, &uid).await?.ok_or_else(|| gone(workload))
     }
 
     /// Waits until the controller has seen the template: what is deleted before that, it makes from the old one.
-    async fn await_seen(&self, context: &StepContext, workload: &WorkloadRef) -> Result<()> {
+    pub(super) async fn await_seen(
+        &self,
+        context: &StepContext,
+        workload: &WorkloadRef,
+        is_seen: impl Fn(&Value) -> bool,
+    ) -> Result<()> {
         let (_, uid) = WorkloadRef::of(&context.run.plan.target)?;
         let begin = Instant::now();
-        while !object::is_observed(self.read_live(context, workload).await?.expose()) {
+        loop {
+            let live = self.read_live(context, workload).await?;
+            if object::is_observed(live.expose()) && is_seen(live.expose()) {
+                return Ok(());
+            }
             let left = context.time_left.saturating_sub(begin.elapsed());
             if left.is_zero() {
                 let why = "its controller did not see the template in time";
@@ -185,7 +198,6 @@ impl KubernetesExecutor {
             }
             self.changed(workload, &uid, left).await;
         }
-        Ok(())
     }
 }
 
@@ -238,13 +250,15 @@ mod tests {
             kept_in: ObjectName::new(format!("db-{hash}")).unwrap(),
             uid: Uid::new("u"),
             digest: hash.to_owned(),
+            live: None,
         }
     }
 
     fn order() -> Order {
         let (from, to) = (version("from"), version("to"));
         let before = Marks::default();
-        Order { from, to, before, ours_to_replace: Replaced::All, slots: Vec::new() }
+        let (ours_to_replace, slots) = (Replaced::All, Vec::new());
+        Order { from, to, before, was_paused: false, ours_to_replace, slots }
     }
 
     fn pod(name: &str, version: &str, ready: bool, ending: bool) -> Object {

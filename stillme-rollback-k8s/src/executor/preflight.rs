@@ -8,10 +8,10 @@ use stillme_rollback_core::{ErrorKind, Result};
 
 use crate::cluster::{Cluster, Mode, Permission, Selection};
 use crate::detail::Preflight;
-use crate::names::{ObjectName, WorkloadRef};
+use crate::names::{Kind, ObjectName, WorkloadRef};
 use crate::object::{self, text};
 use crate::resource::{
-    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, PODS, Resource, SECRETS, SERVICES,
+    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, PODS, ROLLOUT_STATUSES, Resource, SECRETS, SERVICES,
 };
 
 /// What is asked.
@@ -49,7 +49,7 @@ async fn permissions(
     let workload = question.workload;
     let (kind, name) = (workload.kind.resource(), || workload.name.clone());
     let kept_in = workload.kind.kept_in();
-    let needed = [
+    let mut needed = vec![
         Permission::one("get", kind, name()),
         Permission::one("watch", kind, name()),
         Permission::one("patch", kind, name()),
@@ -57,6 +57,9 @@ async fn permissions(
         Permission::any("get", kept_in),
         Permission::any("watch", PODS),
     ];
+    if workload.kind == Kind::Rollout {
+        needed.push(Permission::one("patch", ROLLOUT_STATUSES, name()));
+    }
     let useful = [Permission::any("list", SERVICES), Permission::any("list", ENDPOINT_SLICES)];
     let all = needed.iter().chain(&useful);
     let answers = try_join_all(all.map(|one| cluster.may(&workload.namespace, one))).await?;

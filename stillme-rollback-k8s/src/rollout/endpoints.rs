@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use stillme_rollback_core::{ErrorKind, Result};
 
+use crate::argo;
 use crate::cluster::{Cluster, Selection};
 use crate::names::{Uid, WorkloadRef};
 use crate::object::{self, text};
@@ -89,7 +90,11 @@ pub(crate) fn selects(service: &Value, workload: &Value) -> bool {
     let selector = service.pointer("/spec/selector").and_then(Value::as_object);
     let Some(selector) = selector.filter(|selector| !selector.is_empty()) else { return false };
     let labels = workload.pointer("/spec/template/metadata/labels");
-    selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+    let is_its = |key: &str, value: &Value| {
+        // Argo's controller adds this one to the Services that it points.
+        key == argo::HASH_LABEL || labels.and_then(|labels| labels.get(key)) == Some(value)
+    };
+    selector.iter().all(|(key, value)| is_its(key, value))
 }
 
 /// What of a Service's endpoints is not as it shall be: each pod of the version a ready one, and none of another

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::argo;
+
 use super::pods::{self, GRACE, Outlook, Trouble};
 use crate::names::Kind;
 use crate::object::{self, number, text};
@@ -62,11 +64,15 @@ pub(crate) fn progress(scene: &Scene<'_>) -> Progress {
     {
         return Progress::Failed(why);
     }
+    if let Some(why) = argo::invalid(workload).filter(|_| scene.kind == Kind::Rollout) {
+        return Progress::Failed(format!("its controller refuses it: {why}"));
+    }
     let kept_back = scene.pods.iter().filter(|pod| is_kept_back(scene, pod)).count();
     let wanted = (wanted - i64::try_from(kept_back).unwrap_or(i64::MAX)).max(0);
     let ready = ours.iter().filter(|pod| pods::is_ready(pod) && !object::is_ending(pod)).count();
     let is_complete = counts_are(scene.kind, workload, wanted)
-        && others.is_empty()
+        && (others.is_empty() || scene.kind == Kind::Rollout && argo::is_blue_green(workload))
+        && is_stable(scene)
         && i64::try_from(ready).is_ok_and(|ready| ready == wanted);
     if is_complete {
         return Progress::Done { pods: wanted };
@@ -79,7 +85,9 @@ pub(crate) fn progress(scene: &Scene<'_>) -> Progress {
             others.len()
         ));
     }
-    if workload.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+    if scene.kind == Kind::Rollout {
+        missing.push(argo::told(workload));
+    } else if workload.pointer("/spec/paused") == Some(&Value::Bool(true)) {
         missing.push("it is paused, so that its controller does nothing".to_owned());
     }
     missing.extend(troubles.first().map(|(pod, trouble)| format!("pod {pod}: {trouble}")));
@@ -91,6 +99,19 @@ fn is_kept_back(scene: &Scene<'_>, pod: &Value) -> bool {
     let partition = scene.kind.partition(scene.workload);
     let ordinal = object::name(pod).rsplit_once('-').and_then(|(_, number)| number.parse().ok());
     partition > 0 && ordinal.is_some_and(|ordinal: i64| ordinal < partition)
+}
+
+/// Whether a Rollout's controller calls the version the stable one, and sends all requests to it.
+fn is_stable(scene: &Scene<'_>) -> bool {
+    let (workload, version) = (scene.workload, scene.version);
+    if scene.kind != Kind::Rollout {
+        return true;
+    }
+    let sends = match argo::is_blue_green(workload) {
+        true => text(workload, "/status/blueGreen/activeSelector") == version,
+        false => true,
+    };
+    argo::stable_hash(workload) == version && argo::current_hash(workload) == version && sends
 }
 
 /// Whether the controller counts as many pods of the template as are wanted, and no others.
@@ -107,6 +128,9 @@ fn counts_are(kind: Kind, workload: &Value, wanted: i64) -> bool {
                 == text(workload, "/status/updateRevision");
             is_one || number(workload, "/status/updatedReplicas") >= wanted
         }
+        // The ReplicaSet that a Rollout's Service sent to before is kept for a while, in case of a way back.
+        Kind::Rollout if argo::is_blue_green(workload) => all(&["updatedReplicas"]),
+        Kind::Rollout => all(&["updatedReplicas", "replicas", "availableReplicas"]),
         Kind::DaemonSet => {
             all(&["updatedNumberScheduled", "currentNumberScheduled", "numberAvailable"])
         }

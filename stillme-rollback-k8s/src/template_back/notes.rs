@@ -3,6 +3,7 @@
 use serde_json::Value;
 use stillme_rollback_core::{Note, Printable};
 
+use crate::argo;
 use crate::detail::Detail;
 use crate::history::Revision;
 use crate::names::{Kind, WorkloadRef};
@@ -11,6 +12,9 @@ use crate::owners::owners;
 
 /// What users will feel.
 pub(super) fn expected_outage(kind: Kind, workload: &Value) -> String {
+    if kind == Kind::Rollout {
+        return "none: its controller moves the requests when the pods are ready".to_owned();
+    }
     if !kind.replaces_pods(workload) {
         return "none, with one of the pods missing at a time".to_owned();
     }
@@ -18,7 +22,7 @@ pub(super) fn expected_outage(kind: Kind, workload: &Value) -> String {
         return "all pods end before new ones start: the boot time of the service".to_owned();
     }
     let (path, usual) = match kind {
-        Kind::Deployment => ("/spec/strategy/rollingUpdate/maxUnavailable", "25%"),
+        Kind::Deployment | Kind::Rollout => ("/spec/strategy/rollingUpdate/maxUnavailable", "25%"),
         Kind::StatefulSet | Kind::DaemonSet => {
             ("/spec/updateStrategy/rollingUpdate/maxUnavailable", "1")
         }
@@ -59,6 +63,9 @@ pub(super) fn notes(
             "autoscaler {name} goes on scaling it: replicas are not touched"
         )));
     }
+    if workload.kind == Kind::Rollout {
+        notes.push(Note::info(format!("now: {}", Printable(&argo::told(&detail.workload)))));
+    }
     let partition = workload.kind.partition(&detail.workload);
     if partition > 0 {
         notes.push(Note::warning(format!(
@@ -74,7 +81,7 @@ pub(super) fn notes(
     }
     let rest = match workload.kind {
         Kind::StatefulSet => "ConfigMaps, Secrets, volumes and what is in them stay as they are",
-        Kind::Deployment | Kind::DaemonSet => {
+        Kind::Deployment | Kind::DaemonSet | Kind::Rollout => {
             "ConfigMaps, Secrets and other objects stay as they are"
         }
     };

@@ -52,6 +52,7 @@ fn start() -> Option<Plane> {
     let program = PathBuf::from(folder).join("bin/control-plane");
     let mut child = Command::new(&program)
         .arg("up")
+        .args(crate::CONTROL_PLANE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -157,6 +158,7 @@ impl Cluster {
             | "statefulsets"
             | "daemonsets"
             | "controllerrevisions" => "/apis/apps/v1",
+            "rollouts" => "/apis/argoproj.io/v1alpha1",
             _ => "/api/v1",
         };
         let path = format!("{root}/namespaces/{}/{plural}/{name}", self.namespace);
@@ -238,14 +240,26 @@ impl Cluster {
         self.create_workload("daemonsets", name, image, spec).await;
     }
 
-    async fn create_workload(&self, plural: &str, name: &str, image: &str, mut spec: Value) {
+    pub(crate) async fn create_workload(
+        &self,
+        plural: &str,
+        name: &str,
+        image: &str,
+        mut spec: Value,
+    ) {
         spec["selector"] = json!({"matchLabels": {"app": name}});
         spec["template"] = json!({
             "metadata": {"labels": {"app": name}},
             "spec": {"terminationGracePeriodSeconds": 1, "containers": [container(image)]},
         });
         let metadata = json!({"name": name, "labels": {"app": name}, "annotations": {"example.com/kept": "as it is"}});
-        self.create(plural, &json!({"metadata": metadata, "spec": spec})).await;
+        let mut object = json!({"metadata": metadata, "spec": spec});
+        if plural == "rollouts" {
+            // Of kinds that it does not know by heart, the server wants to be told.
+            object["apiVersion"] = "argoproj.io/v1alpha1".into();
+            object["kind"] = "Rollout".into();
+        }
+        self.create(plural, &object).await;
         self.rolled_out_of(plural, name).await;
     }
 
@@ -258,11 +272,8 @@ impl Cluster {
     pub(crate) async fn deploy_to(&self, plural: &str, name: &str, image: &str) {
         let patch = json!({"spec": {"template": {"spec": {"containers": [container(image)]}}}});
         self.merge(plural, name, &patch).await;
-        self.until("the controller has seen it", async || {
-            let now = self.get(plural, name).await;
-            now["status"]["observedGeneration"] == now["metadata"]["generation"]
-        })
-        .await;
+        self.until("the controller has seen it", async || is_seen(&self.get(plural, name).await))
+            .await;
     }
 
     /// Until a Deployment is rolled out.
@@ -274,6 +285,9 @@ impl Cluster {
     pub(crate) async fn rolled_out_of(&self, plural: &str, name: &str) {
         self.until("it is rolled out", async || {
             let now = self.get(plural, name).await;
+            if plural == "rollouts" {
+                return is_seen(&now) && now["status"]["phase"] == "Healthy";
+            }
             let (wanted, counts) = match plural {
                 "daemonsets" => (
                     &now["status"]["desiredNumberScheduled"],
@@ -286,7 +300,7 @@ impl Cluster {
             // A DaemonSet's controller counts nodes first.
             let is_counted = plural != "daemonsets" || *wanted != 0;
             is_counted
-                && now["status"]["observedGeneration"] == now["metadata"]["generation"]
+                && is_seen(&now)
                 && (*wanted == 0 || counts.iter().all(|count| now["status"][*count] == *wanted))
         })
         .await;
@@ -373,6 +387,13 @@ impl Cluster {
         let answer = tokio::time::timeout(LIMIT, self.client.request::<Value>(request)).await;
         answer.expect("an answer in time")
     }
+}
+
+/// Whether a controller has seen the newest wish. Argo's writes a text.
+fn is_seen(object: &Value) -> bool {
+    let (seen, newest) =
+        (&object["status"]["observedGeneration"], &object["metadata"]["generation"]);
+    seen == newest || seen.as_str() == Some(newest.to_string().as_str())
 }
 
 fn container(image: &str) -> Value {

@@ -30,6 +30,9 @@ use stillme_rollback_k8s::{HttpCluster, KubernetesExecutor, TemplateBack, Wanted
 
 use self::cluster::Cluster;
 
+/// What its control plane has beside Kubernetes.
+const CONTROL_PLANE: &[&str] = &[];
+
 /// What a user has: an executor, a strategy, an engine.
 struct Stage {
     cluster: Cluster,
