@@ -109,6 +109,26 @@ fn pods_that_were_replaced_in_vain_are_replaced_again() {
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
 }
 
+#[test]
+fn a_rollout_goes_back_in_the_middle_of_its_update() {
+    let report = timed("mid-update", &matrix(ClusterModel::with_rollout("web")).with_crashes(1));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn a_rollout_that_was_promoted_goes_back_without_its_steps() {
+    let model = ClusterModel::with_rollout_promoted("web");
+    let report = timed("promoted", &matrix(model.clone()).with_crashes(1));
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
+    let mut sick = model;
+    sick.sick.push("web:v1".to_owned());
+    let report = timed("promoted, the target is sick", &matrix(sick).with_crashes(1));
+    report.assert_clean();
+    assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
 /// The rules are not decoration: break one, and the matrix fails.
 #[test]
 fn a_broken_rule_is_found() {

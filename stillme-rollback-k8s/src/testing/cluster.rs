@@ -12,10 +12,11 @@ use stillme_rollback_core::{
 };
 
 use super::model::{ClusterCall, ClusterModel, ClusterReply};
+use crate::argo;
 use crate::cluster::{Change, Cluster, Mode, Object, Permission, Selection, Watch};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::resource::{
-    CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, Resource, STATEFUL_SETS,
+    CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource, STATEFUL_SETS,
 };
 
 /// An API server in memory. Everything is allowed, and no ConfigMap is missing.
@@ -49,7 +50,7 @@ impl Cluster for ModelCluster {
         name: &ObjectName,
     ) -> Result<Option<Object>> {
         let found = match resource {
-            DEPLOYMENTS | STATEFUL_SETS => self.object(ClusterCall::Get)?,
+            DEPLOYMENTS | STATEFUL_SETS | ROLLOUTS => self.object(ClusterCall::Get)?,
             REPLICA_SETS | CONTROLLER_REVISIONS => {
                 self.object(ClusterCall::GetKept(name.as_str().to_owned()))?
             }
@@ -168,7 +169,12 @@ impl Verifier for ModelVerifier {
     async fn verify(&self, _run: &Run, _time_left: Duration) -> Result<Verdict> {
         let model = self.0.model();
         let sick = model.image().is_none_or(|image| model.sick.iter().any(|sick| sick == image));
-        let sick = sick || model.pods.iter().any(|pod| !crate::rollout::is_ready(pod));
+        let is_held_up = model
+            .workload
+            .as_ref()
+            .is_some_and(|workload| argo::stable_hash(workload) != argo::current_hash(workload));
+        let sick =
+            sick || is_held_up || model.pods.iter().any(|pod| !crate::rollout::is_ready(pod));
         let (outcome, evidence) = if sick {
             (Outcome::Fail, "its pods don't get ready")
         } else {

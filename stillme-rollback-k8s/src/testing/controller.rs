@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::model::ClusterModel;
+use crate::argo;
 use crate::names::Kind;
 use crate::object;
-use crate::template::HASH_LABEL;
 
 /// Keeps the template as a version with the highest number, and brings the pods to it.
 pub(super) fn reconcile(model: &mut ClusterModel) {
@@ -19,7 +19,7 @@ pub(super) fn reconcile(model: &mut ClusterModel) {
         model.kept.len() - 1
     });
     let kept = &mut model.kept[at];
-    if model.kind == Kind::Deployment || known.is_none() {
+    if has_replica_sets(model.kind) || known.is_none() {
         let annotations = workload["metadata"]["annotations"].as_object().into_iter().flatten();
         for (key, value) in annotations {
             kept["metadata"]["annotations"][key] = value.clone();
@@ -32,9 +32,36 @@ pub(super) fn reconcile(model: &mut ClusterModel) {
     if let Some(workload) = &mut model.workload {
         workload["status"]["observedGeneration"] = workload["metadata"]["generation"].clone();
     }
-    if model.kind == Kind::StatefulSet {
-        pods(model, at);
+    match model.kind {
+        Kind::StatefulSet => pods(model, at),
+        Kind::Rollout => begin_update(model, at),
+        Kind::Deployment | Kind::DaemonSet => {}
     }
+}
+
+const fn has_replica_sets(kind: Kind) -> bool {
+    matches!(kind, Kind::Deployment | Kind::Rollout)
+}
+
+/// A Rollout's controller begins an update, and is held up at a step. A word of an earlier one is forgotten.
+fn begin_update(model: &mut ClusterModel, current: usize) {
+    let hash = object::label(&model.kept[current], argo::HASH_LABEL).unwrap_or_default().to_owned();
+    let Some(workload) = &mut model.workload else { return };
+    if argo::current_hash(workload) == hash {
+        return;
+    }
+    workload["status"]["promoteFull"] = false.into();
+    workload["status"]["currentPodHash"] = hash.clone().into();
+    if argo::stable_hash(workload).is_empty() {
+        workload["status"]["stableRS"] = hash.into();
+    }
+}
+
+/// It goes on without steps, when it was told to.
+pub(super) fn promote(model: &mut ClusterModel) {
+    let Some(workload) = &mut model.workload else { return };
+    workload["status"]["stableRS"] = workload["status"]["currentPodHash"].clone();
+    workload["status"]["promoteFull"] = false.into();
 }
 
 fn keep(kind: Kind, workload: &str, number: usize, mut template: Value) -> Value {
@@ -45,9 +72,9 @@ fn keep(kind: Kind, workload: &str, number: usize, mut template: Value) -> Value
             "ownerReferences": [{"uid": "workload", "controller": true}],
         },
     });
-    if kind == Kind::Deployment {
-        kept["metadata"]["labels"][HASH_LABEL] = hash.clone().into();
-        template["metadata"]["labels"][HASH_LABEL] = hash.into();
+    if has_replica_sets(kind) {
+        kept["metadata"]["labels"][kind.pod_label()] = hash.clone().into();
+        template["metadata"]["labels"][kind.pod_label()] = hash.into();
         kept["spec"]["template"] = template;
     } else {
         template["$patch"] = "replace".into();
@@ -57,12 +84,15 @@ fn keep(kind: Kind, workload: &str, number: usize, mut template: Value) -> Value
 }
 
 fn renumber(kind: Kind, kept: &mut Value, number: i64) {
-    if kind == Kind::Deployment {
-        kept["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
-            number.to_string().into();
-    } else {
-        kept["revision"] = number.into();
-    }
+    let number_of = match kind {
+        Kind::Deployment => "deployment.kubernetes.io/revision",
+        Kind::Rollout => argo::REVISION,
+        Kind::StatefulSet | Kind::DaemonSet => {
+            kept["revision"] = number.into();
+            return;
+        }
+    };
+    kept["metadata"]["annotations"][number_of] = number.to_string().into();
 }
 
 /// The pods of a StatefulSet, in order: as long as one is not ready, nothing else is done. A pod that is missing is made

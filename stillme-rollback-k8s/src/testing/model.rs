@@ -6,6 +6,7 @@ use stillme_rollback_core::{Error, ErrorKind, Result};
 
 use super::controller;
 use super::patch::applied;
+use crate::argo;
 use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, ANNOTATION_VERIFIED, Kind};
 use crate::object::{self, number, text};
 
@@ -84,6 +85,18 @@ impl ClusterModel {
         model
     }
 
+    /// A Rollout of this name on its way to `web:v2`, held up at a step, whose stable version is `web:v1`.
+    pub fn with_rollout(name: &str) -> Self {
+        Self::with(Kind::Rollout, name, json!({}), &[])
+    }
+
+    /// A Rollout of this name whose stable version is `web:v2`, and which had `web:v1` before.
+    pub fn with_rollout_promoted(name: &str) -> Self {
+        let mut model = Self::with_rollout(name);
+        controller::promote(&mut model);
+        model
+    }
+
     fn with(kind: Kind, name: &str, strategy: Value, sick: &[&str]) -> Self {
         let workload = json!({
             "metadata": {
@@ -139,10 +152,16 @@ impl ClusterModel {
             let why = "the object has been modified";
             return Err(Error::new(ErrorKind::Conflict, "patch workload", why));
         }
-        if patched != *workload {
-            self.workload = Some(patched);
-            self.written();
+        if patched == *workload {
+            return Ok(patched);
         }
+        let is_status =
+            patched["spec"] == workload["spec"] && patched["status"] != workload["status"];
+        self.workload = Some(patched);
+        if is_status {
+            controller::promote(self);
+        }
+        self.written();
         Ok(self.workload.clone().unwrap_or_default())
     }
 
@@ -196,8 +215,9 @@ impl Model for ClusterModel {
         let annotation = |key| object::annotation(workload, key);
         let run = if annotation(ANNOTATION_RUN).is_some() { "a run" } else { "nobody of ours" };
         let pods: Vec<_> = self.pods.iter().map(controller::told).collect();
+        let stable = argo::stable_hash(workload);
         format!(
-            "{}\npods {pods:?}\nwritten by {run}\nleft {:?}\nverified {:?}\nkept {:?}",
+            "{}\nstable {stable}\npods {pods:?}\nwritten by {run}\nleft {:?}\nverified {:?}\nkept {:?}",
             workload["spec"]["template"],
             annotation(ANNOTATION_LEFT),
             annotation(ANNOTATION_VERIFIED),

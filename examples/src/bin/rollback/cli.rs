@@ -26,7 +26,9 @@ pub(crate) use self::traffic::{BlueGreenArguments, CanaryArguments, SideArgument
 pub(crate) use self::values::{
     Dependents, Happened, Inconclusive, Output, Platform, Sticky, Strategy,
 };
-pub(crate) use self::workload::{DaemonSet, Deployment, Kubernetes, StatefulSet, Workload};
+pub(crate) use self::workload::{
+    DaemonSet, Deployment, Kubernetes, Rollout, StatefulSet, Workload,
+};
 
 /// Takes a service back to a version that worked, and proves it.
 #[derive(Debug, Parser)]
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     /// Take a DaemonSet of Kubernetes back to another revision
     #[command(name = "daemonset", visible_alias = "ds")]
     DaemonSet(DaemonSet),
+    /// Take a Rollout of Argo back to another revision, without its steps
+    Rollout(Rollout),
     /// Point a Service of Kubernetes to the Deployment of the other colour
     BlueGreen(BlueGreenArguments),
     /// Take requests off the canary beside a stable Deployment

@@ -58,6 +58,10 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
             let strategy = arguments.strategy();
             workload::run(Kind::DaemonSet, &arguments.workload, strategy, io, around).await
         }
+        Command::Rollout(arguments) => {
+            let strategy = arguments.strategy();
+            workload::run(Kind::Rollout, &arguments.workload, strategy, io, around).await
+        }
         Command::BlueGreen(arguments) => traffic::blue_green(&arguments, io, around).await,
         Command::Canary(arguments) => traffic::canary(&arguments, io, around).await,
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
@@ -67,6 +71,7 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
             Platform::StatefulSet => {
                 revisions::run(Kind::StatefulSet, &arguments, io, around).await
             }
+            Platform::Rollout => revisions::run(Kind::Rollout, &arguments, io, around).await,
             Platform::DaemonSet => revisions::run(Kind::DaemonSet, &arguments, io, around).await,
             _ if arguments.kubernetes.is_given() => Err(Failure::usage(without_use())),
             Platform::Docker => versions::of_container(&arguments, io, around).await,
@@ -99,6 +104,7 @@ fn format_of(command: &Command) -> Output {
         Command::Deployment(arguments) => arguments.workload.rollback.format.output,
         Command::StatefulSet(arguments) => arguments.workload.rollback.format.output,
         Command::DaemonSet(arguments) => arguments.workload.rollback.format.output,
+        Command::Rollout(arguments) => arguments.workload.rollback.format.output,
         Command::BlueGreen(arguments) => arguments.side.rollback.format.output,
         Command::Canary(arguments) => arguments.side.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,

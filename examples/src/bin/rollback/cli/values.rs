@@ -29,6 +29,8 @@ pub(crate) enum Platform {
     /// A DaemonSet of Kubernetes
     #[value(name = "daemonset")]
     DaemonSet,
+    /// A Rollout of Argo
+    Rollout,
 }
 
 /// What makes a rollback of Compose services stay.

@@ -1,4 +1,4 @@
-//! `rollback deployment`, `statefulset` and `daemonset` on the command line.
+//! `rollback deployment`, `statefulset`, `daemonset` and `rollout` on the command line.
 
 use std::path::PathBuf;
 
@@ -52,6 +52,17 @@ pub(crate) struct DaemonSet {
     pub(crate) on_delete: OnDelete,
 }
 
+/// `rollback rollout`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rollback rollout web -n prod --plan
+  rollback rollout web -n prod
+  rollback rollout web -n prod --to last-good --health-url https://web.example.com/healthz")]
+pub(crate) struct Rollout {
+    #[command(flatten)]
+    pub(crate) workload: Workload,
+}
+
 /// What is said of a workload whose controller replaces no pods.
 #[derive(Debug, Args)]
 pub(crate) struct OnDelete {
@@ -87,6 +98,12 @@ pub(crate) struct Workload {
 }
 
 impl Deployment {
+    pub(crate) const fn strategy(&self) -> TemplateBack {
+        self.workload.strategy()
+    }
+}
+
+impl Rollout {
     pub(crate) const fn strategy(&self) -> TemplateBack {
         self.workload.strategy()
     }

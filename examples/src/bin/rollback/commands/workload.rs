@@ -1,4 +1,4 @@
-//! `rollback deployment`, `statefulset`, `daemonset`: a workload back to another revision.
+//! `rollback deployment`, `statefulset`, `daemonset`, `rollout`: a workload back to another revision.
 
 use stillme_rollback_core::{Plan, PlanRefusal, Strategy as _};
 use stillme_rollback_k8s::names::{Kind, WorkloadRef};
