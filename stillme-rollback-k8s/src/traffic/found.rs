@@ -68,7 +68,7 @@ impl Found {
 
 impl TrafficExecutor {
     /// Finds what a Service sends to and the Deployment of the other colour: the one whose pods differ from what the
-    /// Service selects by one label only. `to`: that label's value; needed where there are several.
+    /// Service selects by one label only, which does not say whose they are. `to`: that label's value; needed where there are several.
     ///
     /// # Errors
     /// `NotFound` with what there is, `InvalidInput` where it could be several. Nothing was touched.
@@ -269,6 +269,11 @@ fn missing(why: &str) -> Error {
         .with_hint("nothing was touched")
 }
 
+/// Labels that say whose pods they are. A Service is never pointed to another value of these: that would be another
+/// application, however alike the rest is.
+const WHOSE: [&str; 5] =
+    ["app", "k8s-app", "name", "app.kubernetes.io/name", "app.kubernetes.io/instance"];
+
 /// A Deployment that a Service would send to if one key of its selector had another value.
 struct Colour<'a> {
     key: String,
@@ -296,7 +301,7 @@ impl<'a> Colours<'a> {
                 selector.iter().filter(|(key, value)| label(key) != Some(value)).collect();
             match differing.as_slice() {
                 [] => colours.now.push(deployment),
-                [(key, _)] => {
+                [(key, _)] if !WHOSE.contains(&key.as_str()) => {
                     if let Some(value) = label(key).and_then(Value::as_str) {
                         let (key, value) = ((*key).clone(), value.to_owned());
                         colours.others.push(Colour { key, value, deployment });
@@ -395,6 +400,7 @@ mod tests {
             deployment("web-blue", &json!({"app": "web", "version": "blue"})),
             deployment("web-green", &json!({"app": "web", "version": "green"})),
             deployment("other", &json!({"app": "other", "version": "grey"})),
+            deployment("others-green", &json!({"app": "other", "version": "green"})),
             deployment("bare", &json!({"app": "web"})),
         ];
         let web = ObjectName::new("web").unwrap();

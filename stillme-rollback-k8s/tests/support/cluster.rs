@@ -143,6 +143,12 @@ impl Cluster {
         cluster
     }
 
+    /// The kubeconfig of its administrator.
+    pub(crate) fn kubeconfig(&self) -> &std::path::Path {
+        // Without one there would be no `self`.
+        plane().map(|plane| plane.kubeconfig.as_path()).expect("a control plane")
+    }
+
     pub(crate) fn api(&self) -> HttpCluster {
         HttpCluster::new(self.client.clone())
     }

@@ -1,0 +1,97 @@
+//! The commands, once through.
+
+use serde_json::json;
+
+use crate::tool::{Bench, bench};
+
+async fn bad_release() -> Option<Bench> {
+    let bench = bench().await?;
+    bench.cluster.deployment("web", "registry.test/web:v1", 2).await;
+    bench.cluster.deploy("web", "registry.test/web:v2-not-found").await;
+    Some(bench)
+}
+
+#[tokio::test]
+async fn a_deployment_is_planned_approved_and_taken_back() {
+    let Some(bench) = bad_release().await else { return };
+    let namespace = bench.namespace();
+    let planned = bench
+        .rollback(&["deployment", "web", "-n", namespace, "--plan", "--output", "json"])
+        .await
+        .ended_with(0)
+        .json();
+    let plan = planned.iter().find_map(|line| line["fingerprint"].as_str()).expect("a fingerprint");
+    assert_eq!(bench.cluster.image("web").await, "registry.test/web:v2-not-found");
+
+    let ran = bench.rollback(&["deployment", "web", "-n", namespace, "--approve", plan]).await;
+    ran.ended_with(0);
+    assert_eq!(bench.cluster.image("web").await, "registry.test/web:v1");
+
+    let listed = bench.rollback(&["versions", "deployment", "web", "-n", namespace]).await;
+    let listed = listed.ended_with(0).out;
+    assert!(listed.contains("verified") && listed.contains("a rollback left it"), "{listed}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named_and_nothing_is_touched() {
+    let Some(bench) = bad_release().await else { return };
+    let namespace = bench.namespace();
+    for (arguments, said) in [
+        (
+            vec!["deployment", "web", "-n", namespace, "--to", "99", "--yes"],
+            "there is no such revision",
+        ),
+        (vec!["deployment", "none", "-n", namespace, "--yes"], "there is no deployment/none"),
+        (
+            vec!["deployment", "web", "-n", "nowhere", "--yes"],
+            "there is no deployment/web in nowhere",
+        ),
+        (vec!["statefulset", "web", "-n", namespace, "--yes"], "there is no statefulset/web"),
+        (vec!["rollout", "web", "-n", namespace, "--yes"], "there is no rollout/web"),
+        (vec!["blue-green", "web", "-n", namespace, "--yes"], "there is no service/web"),
+        (vec!["canary", "web", "-n", namespace, "--yes"], "no other Deployment"),
+        (vec!["deployment", "Web", "-n", namespace, "--yes"], "`Web` is not 1 to 253"),
+        (vec!["deployment", "web", "-n", namespace, "--context", "none", "--yes"], "none"),
+    ] {
+        let ran = bench.rollback(&arguments).await;
+        assert!(ran.code.is_some_and(|code| code != 0), "{arguments:?}: {}", ran.out);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(all.contains(said), "{arguments:?}: {all}");
+    }
+    assert_eq!(bench.cluster.image("web").await, "registry.test/web:v2-not-found");
+}
+
+#[tokio::test]
+async fn sets_sides_and_rollouts_are_taken_back() {
+    let Some(bench) = bench().await else { return };
+    let (cluster, namespace) = (&bench.cluster, bench.namespace());
+    cluster.stateful_set("db", "registry.test/db:v1", 2, json!({"type": "RollingUpdate"})).await;
+    cluster.deploy_to("statefulsets", "db", "registry.test/db:v2-crash").await;
+    cluster.daemon_set("agent", "registry.test/agent:v1", json!({"type": "RollingUpdate"})).await;
+    cluster.deploy_to("daemonsets", "agent", "registry.test/agent:v2").await;
+    let steps = json!({"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}});
+    let spec = json!({"replicas": 2, "strategy": steps});
+    cluster.create_workload("rollouts", "shop", "registry.test/shop:v1", spec).await;
+    cluster.deploy_to("rollouts", "shop", "registry.test/shop:v2").await;
+    cluster.deployment_of("web", ("version", "green"), "registry.test/web:v2", 1).await;
+    cluster.deployment_of("web", ("version", "blue"), "registry.test/web:v1", 0).await;
+    cluster.service("web", &json!({"app": "web", "version": "green"})).await;
+    cluster.rolled_out("web-green").await;
+    for arguments in [
+        vec!["statefulset", "db"],
+        vec!["daemonset", "agent"],
+        vec!["rollout", "shop"],
+        vec!["blue-green", "web", "--to", "blue", "--scale-down"],
+    ] {
+        let mut all = arguments.clone();
+        all.extend(["-n", namespace, "--yes", "--settle", "1s", "--deadline", "60s"]);
+        bench.rollback(&all).await.ended_with(0);
+    }
+    for app in ["db", "agent", "shop", "web"] {
+        let pods = cluster.pods(app).await;
+        assert!(!pods.is_empty(), "{app}");
+        for (_, _, image, _) in pods {
+            assert!(image.ends_with(":v1"), "{app}: {image}");
+        }
+    }
+}
