@@ -20,6 +20,8 @@ readonly FORBIDDEN=(ring)
 readonly CARGO_DENY_VERSION=0.20.2
 readonly TOOLS=${XDG_CACHE_HOME:-${HOME:?}/.cache}/stillme-rollback/tools
 readonly STEP_LIMIT=3000
+# What `timeout` ends with when it had to end something.
+readonly TIMED_OUT=124
 # The test programs of docker and examples that use an engine.
 readonly ENGINE_TESTS=(law rollback kamal engine create_first conformance secrets demo compose)
 
@@ -49,6 +51,14 @@ leave_out() {
 
 limited() { timeout --foreground "$STEP_LIMIT" "$@"; }
 
+# For whoever has to find out why a step did not end.
+tell_what_runs() {
+    echo "what runs, by the time it took of the processors:"
+    ps -eo pid,stat,etimes,pcpu,args --sort=-pcpu | head -n 20 | cut -c 1-160
+    echo "what the engine says:"
+    timeout 20 docker ps --all --format '{{.Names}}: {{.Status}}' 2>&1 | head -n 40 || true
+}
+
 # Runs one step. Not in a condition: there, bash would ignore all failures but the last.
 step() {
     local name=$1 begin=$SECONDS code
@@ -62,6 +72,7 @@ step() {
     code=$?
     set -e
     local took=$((SECONDS - begin))
+    [ "$code" -ne "$TIMED_OUT" ] || tell_what_runs
     [ "$code" -eq 0 ] || fail "$name, after $took s (exit code $code)"
     printf -- '--- %s: %d s\n' "$name" "$took"
     TIMES+=("$(printf '%6d s  %s' "$took" "$name")")
@@ -268,9 +279,27 @@ check_documentation() {
 
 run_doctests() { limited cargo test --locked --workspace --all-features --doc; }
 
+# By itself: how long it takes depends on what was built before, and says nothing of the tests.
+build_tests() {
+    limited cargo test --locked --workspace --all-features --no-run --quiet \
+        --lib --bins --tests --examples
+}
+
+# Says at each program how long the step has taken so far.
+with_times() {
+    local line begin=$SECONDS
+    while IFS= read -r line; do
+        case "$line" in
+        *" Running "*) printf '%s (at %d s)\n' "$line" "$((SECONDS - begin))" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done
+}
+
 # All of them, also when one fails: what fails first is not always what explains it.
 run_tests() {
-    limited cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples
+    limited cargo test --locked --workspace --all-features --no-fail-fast \
+        --lib --bins --tests --examples 2>&1 | with_times
 }
 
 # In a run of the same packages and features as `run_tests`, so that nothing is compiled again.
@@ -282,7 +311,8 @@ run_tests_on() {
     # The longest kills, of a warm swap and behind a proxy, stay with the default engine: several minutes
     # here, where each call takes longer. For that, no more at once than there are cores.
     DOCKER_HOST=$1 RUST_TEST_THREADS=$(nproc) limited cargo test --locked --workspace --all-features \
-        --no-fail-fast "${tests[@]}" -- --skip while_places_are_changed --skip killed_behind_a_proxy
+        --no-fail-fast "${tests[@]}" -- --skip while_places_are_changed --skip killed_behind_a_proxy \
+        2>&1 | with_times
 }
 
 # What tests leave adds up until it fails others: an engine has addresses for some thirty networks.
@@ -348,6 +378,7 @@ step "lints, all features (clippy)" lint_all_features
 step "lints, no features (clippy)" lint_no_features
 step "documentation (rustdoc)" check_documentation
 step "doctests" run_doctests
+step "tests, built" build_tests
 step "tests" run_tests
 step "nothing left over" check_nothing_left_over
 if [ -n "$HAS_CURRENT_ENGINE" ]; then
