@@ -9,8 +9,8 @@
     clippy::print_stdout,
     reason = "a test fails by panicking, and says what it leaves out"
 )]
-#![allow(dead_code, reason = "the cluster's helper has more than these tests use")]
 
+#[allow(dead_code, reason = "it has more than these tests use")]
 #[path = "../../../stillme-rollback-k8s/tests/support/cluster.rs"]
 mod cluster;
 mod commands;

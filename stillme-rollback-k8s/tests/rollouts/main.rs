@@ -5,10 +5,10 @@
     clippy::print_stdout,
     reason = "a test fails by panicking, and says what it leaves out"
 )]
-#![allow(dead_code, reason = "the cluster's helper has more than these tests use")]
 
 mod blue_green;
 mod canary;
+#[allow(dead_code, reason = "it has more than these tests use")]
 #[path = "../support/cluster.rs"]
 mod cluster;
 
