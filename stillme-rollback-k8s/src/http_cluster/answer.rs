@@ -47,6 +47,9 @@ pub(super) fn failed(
 /// The server answered that it did not do it.
 pub(super) fn refused(operation: &str, parts: &http::response::Parts, body: &[u8]) -> Error {
     let status: Value = serde_json::from_slice(body).unwrap_or_default();
+    if parts.status == StatusCode::NOT_FOUND && status.get("kind").is_none() {
+        return no_such_page(operation);
+    }
     let said = status.get("message").and_then(Value::as_str).unwrap_or_default();
     let shown: String = said.chars().take(MOST_WORDS).collect();
     let message = if shown.is_empty() {
@@ -62,6 +65,14 @@ pub(super) fn refused(operation: &str, parts: &http::response::Parts, body: &[u8
         }
         _ => error,
     }
+}
+
+/// That an object is not there, a server says in its own words. This it says of kinds that it does not know, and what stands
+/// before it may say it of anything.
+fn no_such_page(operation: &str) -> Error {
+    let why = "the API server has no such page: it knows no objects of this kind, or something before it answered";
+    Error::new(ErrorKind::Unavailable, operation, why)
+        .with_hint("nothing was touched; is what brings this kind installed?")
 }
 
 fn kind_of(status: StatusCode) -> ErrorKind {
@@ -99,7 +110,7 @@ mod tests {
     #[test]
     fn answers_have_kinds() {
         for (status, kind, disposition) in [
-            (404, ErrorKind::NotFound, Disposition::Permanent),
+            (404, ErrorKind::Unavailable, Disposition::Retry),
             (409, ErrorKind::Conflict, Disposition::Reread),
             (403, ErrorKind::PermissionDenied, Disposition::Permanent),
             (422, ErrorKind::Rejected, Disposition::Permanent),
@@ -111,6 +122,8 @@ mod tests {
             let error = answer(status, None, "not json");
             assert_eq!((error.kind(), error.disposition()), (kind, disposition), "{status}");
         }
+        let missing = answer(404, None, r#"{"kind":"Status","message":"not found"}"#);
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
         let wait = Disposition::RetryAfter(Duration::from_secs(7));
         assert_eq!(answer(429, Some("7"), "").disposition(), wait);
         assert_eq!(answer(503, Some("7"), "").disposition(), wait);

@@ -106,3 +106,17 @@ async fn a_patch_of_roll_back_to_does_nothing() {
     assert_eq!(after["spec"], before["spec"]);
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
+
+#[tokio::test]
+async fn the_role_of_the_documentation_is_enough() {
+    let Some(stage) = stage().await else { return };
+    stage.promote("registry.test/web:v2").await;
+    let page = include_str!("../../../docs/kubernetes.md");
+    let role = page.split("```yaml\n").nth(4).and_then(|role| role.split("```").next());
+    let role: serde_json::Value =
+        serde_saphyr::from_str(role.expect("a role")).expect("a document");
+    let api = stage.cluster.as_user("rollouts", &role["rules"]).await;
+    let stage = Stage::with(stage.cluster, api);
+    let report = stage.go_back("previous").await;
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+}

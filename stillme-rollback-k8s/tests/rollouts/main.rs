@@ -22,7 +22,7 @@ use stillme_rollback_core::lease::MemoryLease;
 use stillme_rollback_core::report::Report;
 use stillme_rollback_core::{HashKey, Plan, PlanRefusal, Request, Result, Strategy as _};
 use stillme_rollback_k8s::names::Kind;
-use stillme_rollback_k8s::{KubernetesExecutor, TemplateBack, Wanted};
+use stillme_rollback_k8s::{HttpCluster, KubernetesExecutor, TemplateBack, Wanted};
 
 use self::cluster::Cluster;
 
@@ -40,12 +40,17 @@ impl Stage {
     /// `None` where there is no cluster: the test is left out.
     async fn new() -> Option<Self> {
         let cluster = Cluster::new().await?;
-        let executor =
-            KubernetesExecutor::new(Arc::new(cluster.api()), HashKey::from_bytes([5; 32]));
+        let api = cluster.api();
+        Some(Self::with(cluster, api))
+    }
+
+    /// A stage on which one acts as somebody else.
+    fn with(cluster: Cluster, api: HttpCluster) -> Self {
+        let executor = KubernetesExecutor::new(Arc::new(api), HashKey::from_bytes([5; 32]));
         let (journal, lease) = (Arc::new(MemoryJournal::new()), Arc::new(MemoryLease::new()));
         let verifier = Arc::new(executor.rollout_verifier());
         let engine = Engine::builder(Arc::new(executor.clone()), verifier, journal, lease).build();
-        Some(Self { cluster, executor, engine })
+        Self { cluster, executor, engine }
     }
 
     async fn plan(&self, to: &str) -> Result<Plan, PlanRefusal> {

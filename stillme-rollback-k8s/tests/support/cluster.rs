@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use stillme_rollback_k8s::HttpCluster;
 use stillme_rollback_k8s::cluster::{Cluster as _, Permission};
 use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
-use stillme_rollback_k8s::resource::REPLICA_SETS;
+use stillme_rollback_k8s::resource::PODS;
 
 /// How long anything that a test awaits may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -135,7 +135,7 @@ impl Cluster {
         config.auth_info.token = Some(token.into());
         let cluster = HttpCluster::new(Client::try_from(config).expect("a client"));
         // The server reads roles from a cache of its own.
-        let permission = Permission::any("list", REPLICA_SETS);
+        let permission = Permission::any("list", PODS);
         self.until("the role holds", async || {
             cluster.may(namespace, &permission).await.is_ok_and(|may| may)
         })

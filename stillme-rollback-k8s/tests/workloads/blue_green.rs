@@ -47,7 +47,7 @@ async fn run(stage: &Stage, plan: Plan, verifier: Arc<dyn Verifier>) -> Report {
     engine.run(plan).await.expect("a report")
 }
 
-async fn go_back(stage: &Stage, strategy: BlueGreen) -> Report {
+pub(crate) async fn go_back(stage: &Stage, strategy: BlueGreen) -> Report {
     let plan = plan(stage, strategy).await.expect("a plan");
     run(stage, plan, Arc::new(stage.executor.traffic().traffic_verifier())).await
 }
