@@ -28,6 +28,7 @@ use crate::names::{Uid, WorkloadRef};
 use crate::object;
 use crate::resource::{ROLLOUT_STATUSES, Resource};
 use crate::rollout::RolloutVerifier;
+use crate::teller::Teller;
 use crate::traffic::TrafficExecutor;
 
 pub(crate) use self::evidence::states;
@@ -46,6 +47,7 @@ pub struct KubernetesExecutor {
     key: HashKey,
     mirrors: Arc<Mutex<BTreeMap<Uid, Entry>>>,
     templates: Arc<Mutex<BTreeMap<String, Object>>>,
+    teller: Teller,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +65,20 @@ impl fmt::Debug for KubernetesExecutor {
 impl KubernetesExecutor {
     /// An executor on a cluster. `key` is the key of the digests in plans, kept for as long as runs may be resumed.
     pub fn new(cluster: Arc<dyn Cluster>, key: HashKey) -> Self {
-        Self { cluster, key, mirrors: Arc::default(), templates: Arc::default() }
+        let (mirrors, templates) = (Arc::default(), Arc::default());
+        Self { cluster, key, mirrors, templates, teller: Teller::default() }
+    }
+
+    /// The same executor, whose verifiers say what they wait for whenever that changes: `2 of 3 pods are ready; …`. For
+    /// people who watch; `tell` must not block.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.teller = Teller::new(tell);
+        self
+    }
+
+    pub(crate) const fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// The cluster.
@@ -73,7 +88,7 @@ impl KubernetesExecutor {
 
     /// The executor of plans that move requests between Deployments, on the same cluster.
     pub fn traffic(&self) -> TrafficExecutor {
-        TrafficExecutor::new(self.cluster.clone(), self.key.clone())
+        TrafficExecutor::new(self.cluster.clone(), self.key.clone()).telling(self.teller.clone())
     }
 
     /// The verifier that watches a rollout, over the same watch as this executor.

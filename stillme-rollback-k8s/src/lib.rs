@@ -29,6 +29,7 @@ mod object;
 mod owners;
 mod quota;
 mod rollout;
+mod teller;
 mod template;
 mod template_back;
 mod traffic;

@@ -124,7 +124,9 @@ impl RolloutVerifier {
                             let evidence = done(pods, &order.to.hash, &services, begin.elapsed());
                             return Ok(single(Outcome::Pass, evidence));
                         }
-                        endpoints::Traffic::Elsewhere(what) => said = what,
+                        endpoints::Traffic::Elsewhere(what) => {
+                            self.executor.teller().changed(&mut said, what);
+                        }
                     }
                     if left <= ENDPOINTS_PAUSE {
                         return Ok(single(Outcome::Inconclusive, format!("time ran out: {said}")));
@@ -137,7 +139,7 @@ impl RolloutVerifier {
                     return Ok(single(Outcome::Inconclusive, why));
                 }
                 Progress::Failed(why) => return Ok(single(Outcome::Fail, why)),
-                Progress::Waiting(what) => said = what,
+                Progress::Waiting(what) => self.executor.teller().changed(&mut said, what),
             }
             if left.is_zero() {
                 return Ok(single(Outcome::Inconclusive, format!("time ran out: {said}")));

@@ -24,7 +24,8 @@ async fn a_deployment_is_planned_approved_and_taken_back() {
     assert_eq!(bench.cluster.image("web").await, "registry.test/web:v2-not-found");
 
     let ran = bench.rollback(&["deployment", "web", "-n", namespace, "--approve", plan]).await;
-    ran.ended_with(0);
+    let ran = ran.ended_with(0);
+    assert!(ran.err.contains("waits: ") && ran.err.contains("of 2 pods are ready"), "{}", ran.err);
     assert_eq!(bench.cluster.image("web").await, "registry.test/web:v1");
 
     let listed = bench.rollback(&["versions", "deployment", "web", "-n", namespace]).await;

@@ -17,6 +17,7 @@ use crate::executor::states;
 use crate::names::{ANNOTATION_RUN, Namespace, ObjectName};
 use crate::object::{self, text};
 use crate::resource::{DEPLOYMENT_SCALES, DEPLOYMENTS, PODS, Resource, SERVICES};
+use crate::teller::Teller;
 use crate::template::HASH_LABEL;
 
 /// The executor of plans that move requests between Deployments. Cheap to clone.
@@ -24,6 +25,7 @@ use crate::template::HASH_LABEL;
 pub struct TrafficExecutor {
     pub(super) cluster: Arc<dyn Cluster>,
     pub(super) key: HashKey,
+    teller: Teller,
 }
 
 impl fmt::Debug for TrafficExecutor {
@@ -35,12 +37,17 @@ impl fmt::Debug for TrafficExecutor {
 impl TrafficExecutor {
     /// An executor on a cluster. `key` is the key of the digests in plans, kept for as long as runs may be resumed.
     pub fn new(cluster: Arc<dyn Cluster>, key: HashKey) -> Self {
-        Self { cluster, key }
+        Self { cluster, key, teller: Teller::default() }
+    }
+
+    pub(crate) fn telling(mut self, teller: Teller) -> Self {
+        self.teller = teller;
+        self
     }
 
     /// The verifier that sees where requests go.
     pub fn traffic_verifier(&self) -> TrafficVerifier {
-        TrafficVerifier::new(self.cluster.clone())
+        TrafficVerifier::new(self.cluster.clone(), self.teller.clone())
     }
 
     /// Brings a side to a number of pods.

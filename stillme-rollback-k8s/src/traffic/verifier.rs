@@ -16,6 +16,7 @@ use crate::names::{ObjectName, Uid};
 use crate::object::{self, text};
 use crate::resource::{DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES};
 use crate::rollout::{hopeless_pods, is_ready, selects};
+use crate::teller::Teller;
 use crate::template::HASH_LABEL;
 
 /// How long to wait for a change of the endpoints before looking all the same.
@@ -29,11 +30,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct TrafficVerifier {
     cluster: Arc<dyn Cluster>,
+    teller: Teller,
 }
 
 impl TrafficVerifier {
-    pub(crate) const fn new(cluster: Arc<dyn Cluster>) -> Self {
-        Self { cluster }
+    pub(crate) const fn new(cluster: Arc<dyn Cluster>, teller: Teller) -> Self {
+        Self { cluster, teller }
     }
 
     async fn watch(&self, run: &Run, time_left: Duration) -> Result<Verdict> {
@@ -44,6 +46,7 @@ impl TrafficVerifier {
             let why = "no Service sends to it, so nothing is proven";
             return Ok(single(Outcome::Inconclusive, why));
         }
+        let mut said = String::new();
         let mut slices = self.mirror(&order, ENDPOINT_SLICES, Selection::all());
         loop {
             let pods = self.pods(&order, &order.to.hash).await?;
@@ -74,6 +77,7 @@ impl TrafficVerifier {
             if left.is_zero() {
                 return Ok(single(Outcome::Inconclusive, format!("time ran out: {missing}")));
             }
+            self.teller.changed(&mut said, missing);
             slices.changed(left.min(PAUSE)).await;
         }
     }

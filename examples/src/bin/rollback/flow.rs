@@ -93,7 +93,7 @@ pub(crate) async fn run(
     let engine = runner::engine(&plan, platform.as_ref(), judge, &state, options.patience, around)?;
     let mut signals = Signals::take_over()?;
     let handle = engine.start(plan, Some(&fingerprint)).await.map_err(Failure::before_run)?;
-    follow(handle, io, format, &mut signals).await
+    follow(handle, platform.told(), io, format, &mut signals).await
 }
 
 /// The end where there is nothing to run: all is well already, or it is refused.

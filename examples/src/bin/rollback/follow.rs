@@ -1,5 +1,6 @@
 //! Watches a run to its end, and stops it when somebody asks.
 
+use std::future::pending;
 use std::pin::pin;
 
 use stillme_rollback_core::engine::RunHandle;
@@ -10,12 +11,14 @@ use crate::cli::Output;
 use crate::exit::{Failure, Outcome};
 use crate::io::Io;
 use crate::output;
+use crate::platform::Told;
 use crate::progress::Progress;
 use crate::signals::{Heard, Signals};
 
 /// Shows a run until it ends or pauses, says its report, and gives its exit code.
 pub(crate) async fn follow(
     handle: RunHandle,
+    mut told: Option<Told>,
     io: &mut Io,
     format: Output,
     signals: &mut Signals,
@@ -33,6 +36,7 @@ pub(crate) async fn follow(
                 progress.show(io, &news);
                 (cursor, is_open) = (news.cursor, !news.closed);
             }
+            text = next(&mut told) => progress.waits_for(io, &text),
             heard = signals.next() => match heard {
                 Heard::HungUp => {}
                 Heard::Stop if canceller.is_cancelled() => {
@@ -51,6 +55,15 @@ pub(crate) async fn follow(
     let report = report.map_err(Failure::during_run)?;
     output::report(io, format, &report);
     Ok(report.exit_code)
+}
+
+/// What the verdict waits for now; never, if nobody says.
+async fn next(told: &mut Option<Told>) -> String {
+    let Some(receiver) = told else { return pending().await };
+    if receiver.changed().await.is_err() {
+        return pending().await;
+    }
+    receiver.borrow_and_update().clone()
 }
 
 fn stopping(run: RunId) -> String {

@@ -25,7 +25,13 @@ pub(crate) trait Platform: Send + Sync {
 
     /// Who judges by a check that only this platform can make. `None` for all other checks.
     fn verifier(&self, check: &CheckSpec) -> Result<Option<Box<dyn Verifier>>>;
+
+    /// What its verifiers wait for, as it changes, for who watches. `None`: they don't say.
+    fn told(&self) -> Option<Told>;
 }
+
+/// What a verdict waits for.
+pub(crate) type Told = tokio::sync::watch::Receiver<String>;
 
 /// The platform of a run's target, if it is the one that answers here. Another one may well have a
 /// target of the same name.

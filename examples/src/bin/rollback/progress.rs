@@ -51,6 +51,16 @@ impl Progress {
         }
     }
 
+    /// Shows what the verdict waits for. Programs have the verdict's evidence.
+    pub(crate) fn waits_for(&self, io: &mut Io, text: &str) {
+        let text = Printable(text);
+        match &self.way {
+            Way::Drawn(bar) => bar.set_message(text.to_string()),
+            Way::Lines => io.note(format_args!("           waits: {text}")),
+            Way::Json => {}
+        }
+    }
+
     /// Says something that is no event.
     pub(crate) fn tell(&self, io: &mut Io, text: &str) {
         match &self.way {

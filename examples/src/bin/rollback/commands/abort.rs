@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: &Abort, io: &mut Io, around: &Surroundings) -
     wish.undo = Some(format!("given up by {who}"));
     let mut signals = Signals::take_over()?;
     match take_up(&state, run, wish, Judge::Nobody, arguments.patience, around).await {
-        Ok(handle) => follow(handle, io, format, &mut signals).await,
+        Ok((handle, told)) => follow(handle, told, io, format, &mut signals).await,
         Err(error) if error.kind() == ErrorKind::Held && works(&journal, run).await => {
             journal.request_abort(run, &who).await?;
             io.note(format_args!("run {run} works; asked it to give up at its next step boundary"));

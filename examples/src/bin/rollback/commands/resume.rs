@@ -9,6 +9,7 @@ use crate::cli::{Happened, Output, Patience, Resume};
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
+use crate::platform::Told;
 use crate::recorded::{self, Recorded};
 use crate::runner::{self, Judge};
 use crate::signals::Signals;
@@ -33,8 +34,9 @@ pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) 
         },
     };
     let mut signals = Signals::take_over()?;
-    let handle = take_up(&state, run, wish, Judge::Plan(url), arguments.patience, around).await?;
-    follow(handle, io, format, &mut signals).await
+    let (handle, told) =
+        take_up(&state, run, wish, Judge::Plan(url), arguments.patience, around).await?;
+    follow(handle, told, io, format, &mut signals).await
 }
 
 /// What the operator says with it.
@@ -91,11 +93,11 @@ pub(crate) async fn take_up(
     judge: Judge,
     patience: Patience,
     around: &Surroundings,
-) -> Result<RunHandle> {
+) -> Result<(RunHandle, Option<Told>)> {
     let journal: FileJournal = state.journal();
     let records = journal.load(run).await?;
     let (plan, _) = Progress::replay(records.iter().map(|record| &record.entry))?;
     let platform = platform::of(&plan.target, state).await?;
     let engine = runner::engine(&plan, platform.as_ref(), judge, state, patience, around)?;
-    engine.resume(run, wish).await
+    Ok((engine.resume(run, wish).await?, platform.told()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stillme_rollback_core::{CheckSpec, Executor, Plan, Result, Target, Verifier};
 use stillme_rollback_docker::compose::{ComposeExecutor, checks, parts};
 
-use super::{Docker, Platform};
+use super::{Docker, Platform, Told};
 use crate::recorded::Recorded;
 use crate::state_dir::StateDir;
 
@@ -54,5 +54,9 @@ impl Platform for Compose {
         let engine: Arc<dyn stillme_rollback_docker::Engine> =
             Arc::new(self.docker.engine().clone());
         checks::verifier(check, &engine, self.docker.engine().endpoint()).map(Some)
+    }
+
+    fn told(&self) -> Option<Told> {
+        None
     }
 }

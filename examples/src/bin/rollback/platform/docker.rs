@@ -11,7 +11,7 @@ use stillme_rollback_docker::{
     RecoverExecutor, TrafficSwitch, checks,
 };
 
-use super::Platform;
+use super::{Platform, Told};
 use crate::state_dir::StateDir;
 
 /// The engine that the docker command would use.
@@ -102,5 +102,9 @@ impl Platform for Docker {
         }
         let engine: Arc<dyn stillme_rollback_docker::Engine> = Arc::new(self.engine.clone());
         checks::verifier(check, &engine, self.engine.endpoint()).map(Some)
+    }
+
+    fn told(&self) -> Option<Told> {
+        None
     }
 }

@@ -9,7 +9,7 @@ use stillme_rollback_k8s::connect::{Access, Connected};
 use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
 use stillme_rollback_k8s::{BlueGreen, Canary, KubernetesExecutor, checks};
 
-use super::Platform;
+use super::{Platform, Told};
 use crate::cli;
 use crate::state_dir::StateDir;
 
@@ -18,6 +18,7 @@ pub(crate) struct Kubernetes {
     executor: KubernetesExecutor,
     namespace: Namespace,
     server: String,
+    told: Told,
 }
 
 impl Kubernetes {
@@ -40,10 +41,14 @@ impl Kubernetes {
     }
 
     fn on(connected: Connected, namespace: Option<Namespace>, key: HashKey) -> Self {
+        let (tell, told) = tokio::sync::watch::channel(String::new());
+        let executor = KubernetesExecutor::new(Arc::new(connected.cluster), key)
+            .telling(move |text| drop(tell.send_replace(text.to_owned())));
         Self {
-            executor: KubernetesExecutor::new(Arc::new(connected.cluster), key),
+            executor,
             namespace: namespace.unwrap_or(connected.namespace),
             server: connected.server,
+            told,
         }
     }
 
@@ -99,5 +104,9 @@ impl Platform for Kubernetes {
             return Ok(None);
         }
         checks::verifier(check, &self.executor).map(Some)
+    }
+
+    fn told(&self) -> Option<Told> {
+        Some(self.told.clone())
     }
 }
