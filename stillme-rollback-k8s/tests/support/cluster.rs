@@ -143,6 +143,25 @@ impl Cluster {
         cluster
     }
 
+    /// The same namespace, for somebody else in it.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            namespace: self.namespace.clone(),
+            audit_log: self.audit_log.clone(),
+            config: self.config.clone(),
+        }
+    }
+
+    /// Deletes all objects of a kind in the namespace, and waits until they are gone.
+    pub(crate) async fn remove_all(&self, plural: &str) {
+        self.delete(plural, "").await;
+        self.until("they are gone", async || {
+            self.get(plural, "").await["items"].as_array().is_some_and(Vec::is_empty)
+        })
+        .await;
+    }
+
     /// The kubeconfig of its administrator.
     pub(crate) fn kubeconfig(&self) -> &std::path::Path {
         // Without one there would be no `self`.

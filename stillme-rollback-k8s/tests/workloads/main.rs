@@ -13,6 +13,9 @@ mod canary;
 mod cluster;
 mod daemon_sets;
 mod foreign;
+mod foreign_writes;
+#[path = "../support/interposed.rs"]
+mod interposed;
 mod requests;
 mod roles;
 mod rollback;
