@@ -6,6 +6,7 @@ mod observe;
 mod patch;
 mod pods;
 mod preflight;
+mod status;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,7 @@ use crate::traffic::TrafficExecutor;
 
 pub(crate) use self::evidence::states;
 pub(crate) use self::facts::key;
+pub use self::status::{PodStatus, Status};
 
 /// A watch that nobody looked at for so long is closed at the next look at another one.
 const UNUSED: Duration = Duration::from_secs(120);

@@ -47,7 +47,7 @@ pub mod mock {
     pub use crate::cluster::MockCluster;
 }
 
-pub use self::executor::KubernetesExecutor;
+pub use self::executor::{KubernetesExecutor, PodStatus, Status};
 pub use self::http_cluster::HttpCluster;
 pub use self::owners::Owner;
 pub use self::rollout::{RolloutVerifier, Trouble};

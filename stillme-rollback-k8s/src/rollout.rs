@@ -20,7 +20,8 @@ use crate::names::{Kind, Uid, WorkloadRef};
 use crate::object;
 use crate::resource::PODS;
 
-use self::progress::{Progress, Scene, progress};
+pub(crate) use self::pods::restarts;
+pub(crate) use self::progress::{Progress, Scene, progress};
 
 pub(crate) use self::endpoints::selects;
 pub use self::pods::Trouble;

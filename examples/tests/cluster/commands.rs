@@ -96,3 +96,43 @@ async fn sets_sides_and_rollouts_are_taken_back() {
         }
     }
 }
+
+/// What the guide writes as three commands of kubectl, none of which does it.
+#[tokio::test]
+async fn a_rollout_is_paused_looked_at_and_taken_back() {
+    let Some(bench) = bench().await else { return };
+    let (cluster, namespace) = (&bench.cluster, bench.namespace());
+    let steps = json!({"canary": {"steps": [{"setWeight": 50}, {"pause": {"duration": "1h"}}]}});
+    let spec = json!({"replicas": 2, "strategy": steps});
+    cluster.create_workload("rollouts", "web", "registry.test/web:v1", spec).await;
+    let told = bench.rollback(&["status", "rollout", "web", "-n", namespace]).await.ended_with(0);
+    assert!(told.out.contains("2 pods are available, and no others"), "{}", told.out);
+    cluster.deploy_to("rollouts", "web", "registry.test/web:v2").await;
+
+    bench.rollback(&["pause", "rollout", "web", "-n", namespace]).await.ended_with(0);
+    assert_eq!(cluster.get("rollouts", "web").await["spec"]["paused"], true);
+    let told = bench.rollback(&["status", "rollout", "web", "-n", namespace]).await.ended_with(3);
+    assert!(told.out.contains("it is paused"), "{}", told.out);
+
+    let settle = ["--settle", "1s", "--yes"];
+    let command = ["rollout", "web", "-n", namespace];
+    bench.rollback(&[&command[..], &settle[..]].concat()).await.ended_with(0);
+    bench.rollback(&["status", "rollout", "web", "-n", namespace]).await.ended_with(0);
+    let refused = bench.rollback(&["pause", "deployment", "none", "-n", namespace]).await;
+    assert!(refused.err.contains("there is no deployment/none"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_workload_that_will_not_get_there_says_which_pod_and_why() {
+    let Some(bench) = bad_release().await else { return };
+    let namespace = bench.namespace();
+    bench
+        .cluster
+        .until("its pod can't be pulled", async || {
+            let ran = bench.rollback(&["status", "deployment", "web", "-n", namespace]).await;
+            ran.code == Some(1) && ran.out.contains("its image can't be pulled")
+        })
+        .await;
+    let ran = bench.rollback(&["pause", "daemonset", "web", "-n", namespace]).await;
+    assert!(ran.err.contains("a daemonset can't be paused"), "{}", ran.err);
+}

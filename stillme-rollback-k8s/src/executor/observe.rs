@@ -80,7 +80,10 @@ impl KubernetesExecutor {
 
     /// A workload and its history. One whose template its controller has not seen yet is looked at again: without
     /// that, what runs would be taken for older than it is.
-    async fn read_with_history(&self, workload: &WorkloadRef) -> Result<(Object, History)> {
+    pub(super) async fn read_with_history(
+        &self,
+        workload: &WorkloadRef,
+    ) -> Result<(Object, History)> {
         let begin = Instant::now();
         loop {
             let live = self.read(workload).await?;
@@ -107,7 +110,7 @@ impl KubernetesExecutor {
         }
     }
 
-    async fn read(&self, workload: &WorkloadRef) -> Result<Object> {
+    pub(super) async fn read(&self, workload: &WorkloadRef) -> Result<Object> {
         let kind = workload.kind.resource();
         let found = self.cluster.get(kind, &workload.namespace, &workload.name).await?;
         found.ok_or_else(|| {

@@ -138,7 +138,7 @@ pub(super) fn mark(live: &Value, hash: &str) -> Option<Value> {
 }
 
 /// Only if nothing changed since: the server answers 409 then.
-fn at_version(live: &Value) -> Vec<Value> {
+pub(super) fn at_version(live: &Value) -> Vec<Value> {
     let version = text(live, "/metadata/resourceVersion");
     vec![json!({ "op": "replace", "path": "/metadata/resourceVersion", "value": version })]
 }

@@ -55,7 +55,8 @@ async fn before_write(
         async move {
             let container = json!({"name": "app", "image": "registry.test/web:v9"});
             let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-            *seen.lock().unwrap() = user.merge(plural, &name, &patch).await["spec"].clone();
+            *seen.lock().expect("nobody panicked") =
+                user.merge(plural, &name, &patch).await["spec"].clone();
         }
     });
     let executor = KubernetesExecutor::new(Arc::new(interposed.clone()), key());
@@ -66,7 +67,7 @@ async fn before_write(
     }
     assert_eq!(report.state, Some(EndState::Superseded), "{kind} before write {at}: {report}");
     let after = stage.cluster.get(plural, &name).await;
-    assert_eq!(after["spec"], *theirs.lock().unwrap(), "{kind} before write {at}");
+    assert_eq!(after["spec"], *theirs.lock().expect("nobody panicked"), "{kind} before write {at}");
     true
 }
 
@@ -143,7 +144,8 @@ async fn of_a_service_that_is_pointed_to_another_colour() {
             let (user, seen, name) = (user.clone(), seen.clone(), pointed.clone());
             async move {
                 let red = json!({"spec": {"selector": {"version": "red"}}});
-                *seen.lock().unwrap() = user.merge("services", &name, &red).await["spec"].clone();
+                *seen.lock().expect("nobody panicked") =
+                    user.merge("services", &name, &red).await["spec"].clone();
             }
         });
         let executor = KubernetesExecutor::new(Arc::new(interposed.clone()), key()).traffic();
@@ -154,7 +156,7 @@ async fn of_a_service_that_is_pointed_to_another_colour() {
         }
         assert_eq!(report.state, Some(EndState::Superseded), "before write {at}: {report}");
         let after = cluster.get("services", &name).await;
-        assert_eq!(after["spec"], *theirs.lock().unwrap(), "before write {at}");
+        assert_eq!(after["spec"], *theirs.lock().expect("nobody panicked"), "before write {at}");
         writes = at;
     }
     // Up, to the other colour, down.

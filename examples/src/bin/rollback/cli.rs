@@ -7,6 +7,7 @@ mod compose;
 mod docker;
 mod emergency;
 mod help;
+mod look;
 mod options;
 mod resume;
 mod runs;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
 pub(crate) use self::emergency::{Emergency, Isolate, Stop};
+pub(crate) use self::look::{PauseArguments, StatusArguments, Which};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
@@ -76,6 +78,10 @@ pub(crate) enum Command {
     Isolate(Isolate),
     /// Stop a container, and keep it; `--back` starts it again
     Stop(Stop),
+    /// Show how a workload of Kubernetes is: its version, its pods, and what they wait for
+    Status(StatusArguments),
+    /// Tell the controller of a Deployment or a Rollout to wait; `--back` lets it go on
+    Pause(PauseArguments),
     /// Show what a target could go back to
     Versions(Versions),
     /// Go on with a run that was interrupted or paused

@@ -4,6 +4,7 @@ pub(crate) mod abort;
 pub(crate) mod compose;
 pub(crate) mod docker;
 pub(crate) mod emergency;
+pub(crate) mod look;
 pub(crate) mod recover;
 pub(crate) mod resume;
 pub(crate) mod revisions;

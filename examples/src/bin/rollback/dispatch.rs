@@ -10,7 +10,8 @@ use stillme_rollback_k8s::names::Kind;
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
 use crate::commands::{
-    abort, compose, docker, emergency, resume, revisions, runs, show, traffic, versions, workload,
+    abort, compose, docker, emergency, look, resume, revisions, runs, show, traffic, versions,
+    workload,
 };
 use crate::exit::{ERROR, Failure, Outcome, USAGE};
 use crate::io::{Io, Surroundings};
@@ -66,6 +67,8 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
         Command::Canary(arguments) => traffic::canary(&arguments, io, around).await,
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
         Command::Stop(arguments) => emergency::stop(&arguments.emergency, io, around).await,
+        Command::Status(arguments) => look::status(&arguments, io, around).await,
+        Command::Pause(arguments) => look::pause(&arguments, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
             Platform::Deployment => revisions::run(Kind::Deployment, &arguments, io, around).await,
             Platform::StatefulSet => {
@@ -109,6 +112,8 @@ fn format_of(command: &Command) -> Output {
         Command::Canary(arguments) => arguments.side.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,
         Command::Stop(arguments) => arguments.emergency.format.output,
+        Command::Status(arguments) => arguments.which.format.output,
+        Command::Pause(arguments) => arguments.which.format.output,
         Command::Versions(arguments) => arguments.format.output,
         Command::Resume(arguments) => arguments.format.output,
         Command::Runs(arguments) => arguments.format.output,
