@@ -130,7 +130,7 @@ async fn a_workload_that_will_not_get_there_says_which_pod_and_why() {
         .cluster
         .until("its pod can't be pulled", async || {
             let ran = bench.rollback(&["status", "deployment", "web", "-n", namespace]).await;
-            ran.code == Some(1) && ran.out.contains("its image can't be pulled")
+            ran.code == Some(4) && ran.out.contains("its image can't be pulled")
         })
         .await;
     let ran = bench.rollback(&["pause", "daemonset", "web", "-n", namespace]).await;

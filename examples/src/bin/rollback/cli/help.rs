@@ -24,6 +24,10 @@ pub(super) const LONG: &str = "Examples:
       What was done here, and how.
   rollback resume
       Goes on with the run that was interrupted.
+  rollback deployment web -n prod; rollback rollout web -n prod
+      The same on Kubernetes: also statefulset, daemonset, blue-green, canary.
+  rollback status deployment web -n prod; rollback pause rollout web -n prod
+      How it is, pod by pod; its controller waits, with --back it goes on.
   rollback isolate docker web; rollback stop docker web
       First aid: off its networks, or stopped, and kept. With --back: as it was.
   rollback abort RUN
@@ -33,6 +37,7 @@ Exit codes:
    0  done; for a rollback: RolledBack, the version that was asked for serves
    1  an error; the message says what was not touched, or how to go on
    2  the command line means nothing
+   3  status: on its way; 4: it will not get there
   10  AlreadyThere: the target runs that version already
   11  Restored: it failed and was undone, what ran before runs again
   12  Superseded: somebody else deployed, theirs is untouched
@@ -43,4 +48,5 @@ Exit codes:
 State: a journal for each run in /var/lib/stillme-rollback (root) or
 $XDG_STATE_HOME/stillme-rollback, unless --journal-dir or
 STILLME_ROLLBACK_JOURNAL_DIR names another folder.
-Engine: as the docker command finds it (DOCKER_HOST, DOCKER_CONTEXT, …).";
+Engine: as the docker command finds it (DOCKER_HOST, DOCKER_CONTEXT, …).
+Cluster: as kubectl finds it (--kubeconfig, KUBECONFIG, --context).";

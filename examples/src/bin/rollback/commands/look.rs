@@ -13,11 +13,11 @@ use crate::platform::Kubernetes;
 use crate::state_dir::StateDir;
 
 /// A workload that will not get where its template says.
-const FAILED: u8 = 1;
+const FAILED: u8 = 4;
 /// One that is on its way.
 const ON_ITS_WAY: u8 = 3;
 
-/// Says how a workload is. Exit code 0: rolled out; 3: on its way; 1: it will not get there.
+/// Says how a workload is. Exit code 0: rolled out; 3: on its way; 4: it will not get there.
 pub(crate) async fn status(
     arguments: &StatusArguments,
     io: &mut Io,
