@@ -186,6 +186,18 @@ set_up_current_engine() {
     esac
 }
 
+# For the tests on Compose 1.29; a current one comes with the current engine.
+set_up_compose() {
+    [ "$STILLME_TEST_DOCKER" = required ] || return 0
+    local code=0
+    scripts/compose.sh v1 >/dev/null || code=$?
+    case "$code" in
+    0) export STILLME_TEST_COMPOSE_1=required ;;
+    3) leave_out "tests on Compose 1: it can't be had, see above" ;;
+    *) fail "scripts/compose.sh v1 (exit code $code)" ;;
+    esac
+}
+
 # For the test on a real kamal-proxy. Building it takes a minute or two, which are not the test's.
 set_up_proxy() {
     [ "$STILLME_TEST_DOCKER" = required ] || return 0
@@ -366,6 +378,7 @@ set_up_sshd
 set_up_podman
 set_up_engine
 set_up_current_engine
+set_up_compose
 set_up_proxy
 set_up_cluster
 

@@ -136,3 +136,23 @@ async fn a_workload_that_will_not_get_there_says_which_pod_and_why() {
     let ran = bench.rollback(&["pause", "daemonset", "web", "-n", namespace]).await;
     assert!(ran.err.contains("a daemonset can't be paused"), "{}", ran.err);
 }
+
+#[tokio::test]
+async fn a_run_is_gone_on_with_on_a_cluster_that_is_named() {
+    let Some(bench) = bad_release().await else { return };
+    let namespace = bench.namespace();
+    // Nobody can tell, so that it pauses.
+    let unreachable = ["--health-url", "http://127.0.0.1:9/healthz", "--deadline", "5s"];
+    let command = ["deployment", "web", "-n", namespace, "--yes", "--settle", "1s"];
+    let paused = bench.rollback(&[&command[..], &unreachable[..]].concat()).await;
+    assert!(paused.code.is_some_and(|code| code != 0), "{}", paused.out);
+    let kubeconfig = bench.cluster.kubeconfig().to_str().expect("a path").to_owned();
+    let nowhere = [("KUBECONFIG", "/nonexistent")];
+    let runs = bench.rollback(&["runs", "--output", "json"]).await.ended_with(0).json();
+    let run = runs[0]["run"].as_str().expect("its id");
+    let refused = bench.rollback_with(&["abort", run], &nowhere).await;
+    assert_ne!(refused.code, Some(0), "{}", refused.out);
+    let named = ["abort", run, "--settle", "1s", "--kubeconfig", &kubeconfig];
+    let ran = bench.rollback_with(&named, &nowhere).await;
+    assert!(!ran.err.contains("/nonexistent"), "{}", ran.err);
+}

@@ -11,10 +11,17 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 /// The first generation: Debian's is a script; a current one on the `PATH` is none.
+///
+/// # Panics
+/// If there is none and `STILLME_TEST_COMPOSE_1=required` says that there must be.
 pub(crate) fn first_generation() -> Option<PathBuf> {
-    let program = on_path("docker-compose")?;
-    let begin = std::fs::read(&program).ok()?;
-    begin.starts_with(b"#!").then_some(program)
+    let program = on_path("docker-compose");
+    let found = program.filter(|program| {
+        std::fs::read(program).is_ok_and(|content| content.starts_with(b"#!"))
+    });
+    let required = std::env::var("STILLME_TEST_COMPOSE_1").is_ok_and(|is| is == "required");
+    assert!(found.is_some() || !required, "STILLME_TEST_COMPOSE_1=required, and there is none");
+    found
 }
 
 /// A current one: `STILLME_TEST_COMPOSE`, or the newest that the testbed built.

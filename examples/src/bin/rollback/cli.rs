@@ -29,7 +29,7 @@ pub(crate) use self::values::{
     Dependents, Happened, Inconclusive, Output, Platform, Sticky, Strategy,
 };
 pub(crate) use self::workload::{
-    DaemonSet, Deployment, Kubernetes, Rollout, StatefulSet, Workload,
+    Access, DaemonSet, Deployment, Kubernetes, Rollout, StatefulSet, Workload,
 };
 
 /// Takes a service back to a version that worked, and proves it.

@@ -16,6 +16,7 @@ use stillme_rollback_core::{
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
 pub(crate) use self::kubernetes::Kubernetes;
+use crate::cli::Access;
 use crate::state_dir::StateDir;
 
 /// A platform that is connected to.
@@ -35,7 +36,11 @@ pub(crate) type Told = tokio::sync::watch::Receiver<String>;
 
 /// The platform of a run's target, if it is the one that answers here. Another one may well have a
 /// target of the same name.
-pub(crate) async fn of(target: &Target, state: &StateDir) -> Result<Box<dyn Platform>> {
+pub(crate) async fn of(
+    target: &Target,
+    access: &Access,
+    state: &StateDir,
+) -> Result<Box<dyn Platform>> {
     match target.platform() {
         "docker" => {
             let docker = Docker::connect(state).await?;
@@ -48,7 +53,7 @@ pub(crate) async fn of(target: &Target, state: &StateDir) -> Result<Box<dyn Plat
             Ok(Box::new(compose))
         }
         "kubernetes" => {
-            let cluster = Kubernetes::connect_from_env(state).await?;
+            let cluster = Kubernetes::connect_for_run(access, state).await?;
             cluster.check_target(target).await?;
             Ok(Box::new(cluster))
         }

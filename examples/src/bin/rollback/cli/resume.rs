@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::{Arg, Args};
 
 use super::values::duration;
-use super::{Approval, Format, Happened, Inconclusive, Judgement, Patience, Place, Rollback};
+use super::{
+    Access, Approval, Format, Happened, Inconclusive, Judgement, Patience, Place, Rollback,
+};
 
 /// `rollback resume`.
 #[derive(Debug, Args)]
@@ -53,6 +55,8 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "URL")]
     pub(crate) health_url: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) patience: Patience,
     #[command(flatten)]

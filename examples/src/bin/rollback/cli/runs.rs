@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::duration;
-use super::{Format, Patience, Place};
+use super::{Access, Format, Patience, Place};
 
 /// `rollback runs`.
 #[derive(Debug, Args)]
@@ -44,6 +44,8 @@ pub(crate) struct Abort {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub(crate) wait: Duration,
 
+    #[command(flatten)]
+    pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) patience: Patience,
     #[command(flatten)]

@@ -36,8 +36,8 @@ fn a_deployment_goes_to_the_one_before_unless_told_otherwise() {
     let web = web.workload;
     assert_eq!(web.to, "previous");
     assert_eq!(web.kubernetes.namespace.as_deref(), Some("prod"));
-    assert_eq!(web.kubernetes.context.as_deref(), Some("x"));
-    assert!(web.kubernetes.exec_plugins.is_empty() && !web.despite_owner);
+    assert_eq!(web.kubernetes.access.context.as_deref(), Some("x"));
+    assert!(web.kubernetes.access.exec_plugins.is_empty() && !web.despite_owner);
 }
 
 #[test]

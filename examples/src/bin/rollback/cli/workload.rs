@@ -135,13 +135,20 @@ impl Workload {
     }
 }
 
-/// The way to a cluster, as kubectl has it.
+/// A namespace of a cluster, as kubectl has it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Kubernetes {
     /// The namespace [default: the context's]
     #[arg(short, long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+/// The way to a cluster, as kubectl has it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Access {
     /// The context of the kubeconfig [default: the current one]
     #[arg(long, value_name = "CONTEXT")]
     pub(crate) context: Option<String>,
@@ -158,7 +165,10 @@ pub(crate) struct Kubernetes {
 impl Kubernetes {
     /// Whether anything of it was said, which means nothing for other targets.
     pub(crate) fn is_given(&self) -> bool {
-        let Self { namespace, context, kubeconfig, exec_plugins } = self;
-        namespace.is_some() || context.is_some() || kubeconfig.is_some() || !exec_plugins.is_empty()
+        let Access { context, kubeconfig, exec_plugins } = &self.access;
+        self.namespace.is_some()
+            || context.is_some()
+            || kubeconfig.is_some()
+            || !exec_plugins.is_empty()
     }
 }

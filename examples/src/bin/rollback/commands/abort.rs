@@ -30,7 +30,8 @@ pub(crate) async fn run(arguments: &Abort, io: &mut Io, around: &Surroundings) -
     let mut wish = Wish::default();
     wish.undo = Some(format!("given up by {who}"));
     let mut signals = Signals::take_over()?;
-    match take_up(&state, run, wish, Judge::Nobody, arguments.patience, around).await {
+    let (access, patience) = (&arguments.access, arguments.patience);
+    match take_up(&state, run, wish, Judge::Nobody, access, patience, around).await {
         Ok((handle, told)) => follow(handle, told, io, format, &mut signals).await,
         Err(error) if error.kind() == ErrorKind::Held && works(&journal, run).await => {
             journal.request_abort(run, &who).await?;

@@ -5,7 +5,7 @@ use stillme_rollback_core::journal::{FileJournal, Journal as _, Progress};
 use stillme_rollback_core::{Error, ErrorKind, Result, RunId};
 
 use super::{recover, runs};
-use crate::cli::{Happened, Output, Patience, Resume};
+use crate::cli::{Access, Happened, Output, Patience, Resume};
 use crate::exit::{Failure, Outcome};
 use crate::follow::follow;
 use crate::io::{Io, Surroundings};
@@ -35,7 +35,8 @@ pub(crate) async fn run(arguments: &Resume, io: &mut Io, around: &Surroundings) 
     };
     let mut signals = Signals::take_over()?;
     let (handle, told) =
-        take_up(&state, run, wish, Judge::Plan(url), arguments.patience, around).await?;
+        take_up(&state, run, wish, Judge::Plan(url), &arguments.access, arguments.patience, around)
+            .await?;
     follow(handle, told, io, format, &mut signals).await
 }
 
@@ -91,13 +92,14 @@ pub(crate) async fn take_up(
     run: RunId,
     wish: Wish,
     judge: Judge,
+    access: &Access,
     patience: Patience,
     around: &Surroundings,
 ) -> Result<(RunHandle, Option<Told>)> {
     let journal: FileJournal = state.journal();
     let records = journal.load(run).await?;
     let (plan, _) = Progress::replay(records.iter().map(|record| &record.entry))?;
-    let platform = platform::of(&plan.target, state).await?;
+    let platform = platform::of(&plan.target, access, state).await?;
     let engine = runner::engine(&plan, platform.as_ref(), judge, state, patience, around)?;
     Ok((engine.resume(run, wish).await?, platform.told()))
 }

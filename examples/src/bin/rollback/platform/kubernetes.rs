@@ -24,20 +24,13 @@ pub(crate) struct Kubernetes {
 impl Kubernetes {
     /// Connects to it as the command line says. The key of digests will be that of the folder.
     pub(crate) async fn connect(options: &cli::Kubernetes, state: &StateDir) -> Result<Self> {
-        let access = match &options.kubeconfig {
-            Some(file) => Access::of_file(file),
-            None => Access::from_env(),
-        };
-        let access =
-            access.with_context(options.context.clone()).allowing(options.exec_plugins.clone());
-        let connected = access.connect().await?;
         let namespace = options.namespace.as_deref().map(Namespace::new).transpose()?;
-        Ok(Self::on(connected, namespace, state.hash_key()?))
+        Ok(Self::on(access(&options.access).connect().await?, namespace, state.hash_key()?))
     }
 
-    /// Connects to what the environment says.
-    pub(super) async fn connect_from_env(state: &StateDir) -> Result<Self> {
-        Ok(Self::on(Access::from_env().connect().await?, None, state.hash_key()?))
+    /// Connects to it for a run, whose target has its namespace.
+    pub(super) async fn connect_for_run(options: &cli::Access, state: &StateDir) -> Result<Self> {
+        Ok(Self::on(access(options).connect().await?, None, state.hash_key()?))
     }
 
     fn on(connected: Connected, namespace: Option<Namespace>, key: HashKey) -> Self {
@@ -84,9 +77,17 @@ impl Kubernetes {
         )
         .with_context("server here", self.server.as_str())
         .with_hint(
-            "nothing was touched; it was made anew since, or KUBECONFIG names another cluster",
+            "nothing was touched; it was made anew since, or --kubeconfig, KUBECONFIG or --context name another cluster",
         ))
     }
+}
+
+fn access(options: &cli::Access) -> Access {
+    let access = match &options.kubeconfig {
+        Some(file) => Access::of_file(file),
+        None => Access::from_env(),
+    };
+    access.with_context(options.context.clone()).allowing(options.exec_plugins.clone())
 }
 
 impl Platform for Kubernetes {
