@@ -1,12 +1,15 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo rollback test fmt lint doc figures outage engine-kills clean
+.PHONY: help demo demo-k8s rollback test fmt lint doc figures outage engine-kills clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## a bad release and the way back, on a real engine where one can be had
 	@scripts/demo.sh
+
+demo-k8s: ## the same on a Kubernetes control plane, built from Go modules
+	@scripts/demo-k8s.sh
 
 # What is given on the command line reaches the script as it was given: unexpanded by make (`value`),
 # not exported (which expands), and in quotes for the shell. A line break ends in an open quote there.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use stillme_rollback_core::{Error, ErrorKind, Result};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{Change, Cluster, Object, Selection, Watch};
@@ -52,7 +53,8 @@ impl Mirror {
             self.forget();
         }
         while let Some(watch) = &mut self.watch {
-            match watch.next().now_or_never() {
+            // Unconstrained: a task that has done much already is otherwise told that nothing is there.
+            match unconstrained(watch.next()).now_or_never() {
                 None => return Ok(&self.objects),
                 Some(Ok(Some(change))) => self.take(change),
                 // Over, as it is every few minutes, or broken: once more from the beginning.

@@ -16,9 +16,8 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
 /// If there is none and `STILLME_TEST_COMPOSE_1=required` says that there must be.
 pub(crate) fn first_generation() -> Option<PathBuf> {
     let program = on_path("docker-compose");
-    let found = program.filter(|program| {
-        std::fs::read(program).is_ok_and(|content| content.starts_with(b"#!"))
-    });
+    let found = program
+        .filter(|program| std::fs::read(program).is_ok_and(|content| content.starts_with(b"#!")));
     let required = std::env::var("STILLME_TEST_COMPOSE_1").is_ok_and(|is| is == "required");
     assert!(found.is_some() || !required, "STILLME_TEST_COMPOSE_1=required, and there is none");
     found

@@ -1,13 +1,19 @@
 //! A watch: one JSON object a line, for as long as the server likes.
+//!
+//! Its connection is read all the time, by a task that ends with the watch. Read only when somebody asks for the next
+//! change, a connection hands over at first what it had before, so that a look after a pause would miss what came
+//! meanwhile: somebody's deploy.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use kube_client::client::Body;
 use serde_json::Value;
 use stillme_rollback_core::{Disposition, Error, ErrorKind, Printable, Result, Secret};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::{Change, Watch};
@@ -17,9 +23,39 @@ const BEGINNING: Duration = Duration::from_secs(30);
 /// The longest line that is read: an object has at most 1.5 MiB.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
+/// Pieces that wait for somebody to look; more stay in the connection.
+const MOST_PIECES: usize = 4096;
+
+type Piece = std::result::Result<Bytes, kube_client::Error>;
+
+/// The task that reads a connection, ended with its watch.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Hands over what comes, until the server ends it or nobody wants it any more.
+async fn read(mut body: Body, pieces: mpsc::Sender<Piece>) {
+    while let Some(frame) = body.frame().await {
+        let piece = match frame {
+            Ok(frame) => frame.into_data().map(Ok),
+            Err(error) => Ok(Err(error)),
+        };
+        // Trailers say nothing here.
+        let Ok(piece) = piece else { continue };
+        if pieces.send(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
 pub(super) struct HttpWatch {
     operation: String,
-    body: Body,
+    frames: mpsc::Receiver<Piece>,
+    _reader: Reader,
     buffer: BytesMut,
     /// Until when all that was there at the beginning must have been told.
     begins_by: Option<Instant>,
@@ -27,8 +63,10 @@ pub(super) struct HttpWatch {
 
 impl HttpWatch {
     pub(super) fn new(operation: String, body: Body) -> Self {
+        let (sender, frames) = mpsc::channel(MOST_PIECES);
+        let reader = Reader(tokio::spawn(read(body, sender)));
         let begins_by = Some(Instant::now() + BEGINNING);
-        Self { operation, body, buffer: BytesMut::new(), begins_by }
+        Self { operation, frames, _reader: reader, buffer: BytesMut::new(), begins_by }
     }
 
     fn broken(&self, message: impl Into<String>) -> Error {
@@ -82,19 +120,15 @@ impl Watch for HttpWatch {
                 return Err(self.broken("a line has no end"));
             }
             let frame = match self.begins_by {
-                Some(limit) => timeout_at(limit, self.body.frame())
+                Some(limit) => timeout_at(limit, self.frames.recv())
                     .await
                     .map_err(|_| self.broken("the server did not tell all there is in time"))?,
-                None => self.body.frame().await,
+                None => self.frames.recv().await,
             };
             match frame {
                 // What the server did not finish does not count.
                 None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
-                    }
-                }
+                Some(Ok(data)) => self.buffer.extend_from_slice(&data),
                 Some(Err(error)) => {
                     return Err(self.broken("the connection broke").with_source(error));
                 }

@@ -98,3 +98,20 @@ async fn one_that_was_made_anew_is_another_one() {
     assert_eq!(report.state, Some(EndState::Superseded), "{report:?}");
     assert_eq!(cluster.image("web").await, "registry.test/web:v9");
 }
+
+/// What came while nobody looked has to be seen at the first look: it may be somebody's deploy.
+#[tokio::test]
+async fn a_deploy_while_nobody_looks_is_seen_at_the_next_look() {
+    let Some(stage) = Stage::new().await else { return };
+    let cluster = &stage.cluster;
+    cluster.deployment("web", "registry.test/web:v1", 1).await;
+    cluster.deploy("web", "registry.test/web:v2-unready").await;
+    assert_eq!(stage.go_back("web", "previous").await.state, Some(EndState::RolledBack));
+    // The executor's watch stays open.
+    cluster.deploy("web", "registry.test/web:v3-unready").await;
+
+    let report = stage.go_back("web", "previous").await;
+
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+    assert_eq!(cluster.image("web").await, "registry.test/web:v1");
+}
