@@ -1,6 +1,7 @@
 //! Identities and names of Kubernetes objects, and the annotations of ours.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use stillme_rollback_core::{Error, ErrorKind, Printable, Result, Target};
@@ -179,20 +180,27 @@ impl WorkloadRef {
     /// # Errors
     /// `InvalidInput` if the target is none of this crate.
     pub fn of(target: &Target) -> Result<(Self, Uid)> {
+        let workload = target.name().parse()?;
+        Ok((workload, Uid::new(target.scope())))
+    }
+}
+
+/// As a target names it: `NAMESPACE/KIND/NAME`.
+impl FromStr for WorkloadRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
         let unknown = || {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "read target",
-                format!("`{target}` names no workload of Kubernetes"),
-            )
-            .with_hint("nothing was touched")
+            let shown: String = text.chars().take(80).collect();
+            let why = format!("`{}` names no workload of Kubernetes", Printable(&shown));
+            Error::new(ErrorKind::InvalidInput, "read workload", why)
+                .with_hint("nothing was touched; write it as NAMESPACE/KIND/NAME")
         };
-        let mut parts = target.name().split('/');
+        let mut parts = text.split('/');
         let parts = (parts.next(), parts.next(), parts.next(), parts.next());
         let (Some(namespace), Some(kind), Some(name), None) = parts else { return Err(unknown()) };
         let kind = Kind::of_word(kind).ok_or_else(unknown)?;
-        let workload = Self::new(Namespace::new(namespace)?, kind, ObjectName::new(name)?);
-        Ok((workload, Uid::new(target.scope())))
+        Ok(Self::new(Namespace::new(namespace)?, kind, ObjectName::new(name)?))
     }
 }
 

@@ -31,6 +31,11 @@ async fn a_deployment_is_planned_approved_and_taken_back() {
     let listed = bench.rollback(&["versions", "deployment", "web", "-n", namespace]).await;
     let listed = listed.ended_with(0).out;
     assert!(listed.contains("verified") && listed.contains("a rollback left it"), "{listed}");
+    // As reports name it.
+    let name = format!("{namespace}/deployment/web");
+    let again = bench.rollback(&["versions", "kubernetes", &name]).await.ended_with(0).out;
+    assert_eq!(again, listed);
+    bench.rollback(&["versions", "kubernetes", "web"]).await.ended_with(2);
 }
 
 #[tokio::test]

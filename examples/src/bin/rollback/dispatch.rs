@@ -70,12 +70,17 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
         Command::Status(arguments) => look::status(&arguments, io, around).await,
         Command::Pause(arguments) => look::pause(&arguments, io, around).await,
         Command::Versions(arguments) => match arguments.platform {
-            Platform::Deployment => revisions::run(Kind::Deployment, &arguments, io, around).await,
-            Platform::StatefulSet => {
-                revisions::run(Kind::StatefulSet, &arguments, io, around).await
+            Platform::Kubernetes => revisions::run(None, &arguments, io, around).await,
+            Platform::Deployment => {
+                revisions::run(Some(Kind::Deployment), &arguments, io, around).await
             }
-            Platform::Rollout => revisions::run(Kind::Rollout, &arguments, io, around).await,
-            Platform::DaemonSet => revisions::run(Kind::DaemonSet, &arguments, io, around).await,
+            Platform::StatefulSet => {
+                revisions::run(Some(Kind::StatefulSet), &arguments, io, around).await
+            }
+            Platform::Rollout => revisions::run(Some(Kind::Rollout), &arguments, io, around).await,
+            Platform::DaemonSet => {
+                revisions::run(Some(Kind::DaemonSet), &arguments, io, around).await
+            }
             _ if arguments.kubernetes.is_given() => Err(Failure::usage(without_use())),
             Platform::Docker => versions::of_container(&arguments, io, around).await,
             Platform::Compose => versions::of_services(&arguments, io, around).await,

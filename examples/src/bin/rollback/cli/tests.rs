@@ -69,7 +69,7 @@ fn what_means_nothing_is_refused() {
         "rollback docker web --to v1 --allow-shared-aliases",
         "rollback docker web --to v1 --drain 10s",
         "rollback docker web --to v1 --output xml",
-        "rollback versions kubernetes web",
+        "rollback versions podman web",
         "rollback deployment",
         "rollback deployment web --to",
         "rollback deployment web --plan --yes",

@@ -31,6 +31,8 @@ pub(crate) enum Platform {
     DaemonSet,
     /// A Rollout of Argo
     Rollout,
+    /// A workload of Kubernetes as reports name it: NAMESPACE/KIND/NAME
+    Kubernetes,
 }
 
 /// What makes a rollback of Compose services stay.

@@ -10,16 +10,19 @@ use crate::output;
 use crate::platform::Kubernetes;
 use crate::state_dir::StateDir;
 
-/// Lists the revisions of a workload, newest first.
+/// Lists the revisions of a workload, newest first. Without a kind the name has it, and its namespace.
 pub(crate) async fn run(
-    kind: Kind,
+    kind: Option<Kind>,
     arguments: &Versions,
     io: &mut Io,
     around: &Surroundings,
 ) -> Outcome {
     let state = StateDir::choose(&arguments.place, around)?;
     let cluster = Kubernetes::connect(&arguments.kubernetes, &state).await?;
-    let workload = read(cluster.workload(kind, &arguments.name))?;
+    let workload = match kind {
+        Some(kind) => read(cluster.workload(kind, &arguments.name))?,
+        None => read(arguments.name.parse())?,
+    };
     let history = cluster.workloads().history(&workload).await?;
     match arguments.format.output {
         Output::Text => io.say(list(&history)),
