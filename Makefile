@@ -1,6 +1,6 @@
 # `make demo` shows the main job; `make test` is what a change must pass. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-k8s rollback test fmt lint doc figures outage engine-kills clean
+.PHONY: help demo demo-k8s rollback test fmt lint doc figures cluster-figures outage engine-kills clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +36,10 @@ doc: ## the documentation of all crates
 
 figures: ## the table of figures
 	cargo run --quiet --release -p stillme-rollback-benches --bin figures
+
+cluster-figures: ## how long rollbacks take on Kubernetes, beside bare requests and kubectl
+	@folder=$$(testbed/cluster/build.sh) && \
+		cargo run --quiet --release -p stillme-rollback-benches --bin cluster -- "$$folder"
 
 outage: ## how long users wait while a container is replaced, on both engines
 	@scripts/outage.sh

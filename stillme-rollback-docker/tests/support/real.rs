@@ -21,6 +21,7 @@ use stillme_rollback_docker::http::Call;
 use stillme_rollback_docker::{
     ContainerId, ContainerName, DockerEnv, Engine as _, HttpEngine, ImageId,
 };
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{OnceCell, RwLock};
 
 pub(crate) mod cleanup;
@@ -239,12 +240,22 @@ impl Testbed {
 impl Drop for Testbed {
     fn drop(&mut self) {
         // The test's own runtime may be the one that is being torn down, so cleaning has its own.
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(cleanup::remove_all_of(&self.engine, &self.prefix));
+        let clean = || {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    runtime.unwrap().block_on(cleanup::remove_all_of(&self.engine, &self.prefix));
+                });
             });
-        });
+        };
+        // A worker that waits here may be the one that reads all sockets of its runtime: what another task there holds
+        // would never be given back, and cleaning waits for that.
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime.map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(clean),
+            _ => clean(),
+        }
     }
 }
 
