@@ -57,6 +57,16 @@ pub enum Mode {
     DryRun,
 }
 
+/// Which life of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Life {
+    /// The one that runs, or ran last.
+    Current,
+    /// The one before it was restarted.
+    Previous,
+}
+
 /// What happened to an object of a watch.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -196,6 +206,19 @@ pub trait Cluster: fmt::Debug + Send + Sync + 'static {
         name: &ObjectName,
         uid: &Uid,
     ) -> Result<()>;
+
+    /// The last lines that a container of a pod printed, each with its time: 200 of them and 64 KiB at most. A secret, as
+    /// services print anything.
+    ///
+    /// # Errors
+    /// As the contract says; `Rejected` if there was no such life.
+    async fn logs(
+        &self,
+        namespace: &Namespace,
+        pod: &ObjectName,
+        container: &str,
+        life: Life,
+    ) -> Result<Secret<Vec<u8>>>;
 
     /// Whether one may do something.
     ///

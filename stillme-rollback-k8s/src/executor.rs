@@ -2,6 +2,7 @@
 
 mod evidence;
 mod facts;
+mod logs;
 mod observe;
 mod patch;
 mod pods;

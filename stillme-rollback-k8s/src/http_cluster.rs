@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use kube_client::Client;
@@ -15,9 +16,9 @@ use kube_client::client::Body;
 use serde_json::{Value, json};
 use stillme_rollback_core::{Disposition, Error, ErrorKind, Result, Secret};
 
-use crate::cluster::{Cluster, Mode, Object, Permission, Selection, Watch};
+use crate::cluster::{Cluster, Life, Mode, Object, Permission, Selection, Watch};
 use crate::names::{FIELD_MANAGER, Namespace, ObjectName, Uid};
-use crate::resource::Resource;
+use crate::resource::{POD_LOGS, Resource};
 
 use self::answer::{failed, not_sent, refused};
 use self::watch::HttpWatch;
@@ -54,6 +55,16 @@ impl HttpCluster {
 
     /// Sends one request and reads its answer. `writes`: no answer leaves it in doubt.
     async fn call(&self, call: Call<'_>) -> Result<Value> {
+        let (operation, writes) = (call.operation.clone(), call.writes);
+        let body = self.raw(call).await?;
+        serde_json::from_slice(&body).map_err(|_| {
+            Error::new(ErrorKind::Corrupt, operation, "the answer is not JSON")
+                .with_disposition(doubt(writes))
+        })
+    }
+
+    /// The same, of an answer that is no JSON.
+    async fn raw(&self, call: Call<'_>) -> Result<Bytes> {
         let operation = call.operation.clone();
         let writes = call.writes;
         match tokio::time::timeout(self.limit, self.exchange(call)).await {
@@ -62,7 +73,7 @@ impl HttpCluster {
         }
     }
 
-    async fn exchange(&self, call: Call<'_>) -> Result<Value> {
+    async fn exchange(&self, call: Call<'_>) -> Result<Bytes> {
         let operation = call.operation.as_str();
         let request = call.request()?;
         let sent = self.client.send(request).await;
@@ -73,10 +84,7 @@ impl HttpCluster {
         if !parts.status.is_success() {
             return Err(refused(operation, &parts, &body));
         }
-        serde_json::from_slice(&body).map_err(|_| {
-            Error::new(ErrorKind::Corrupt, operation, "the answer is not JSON")
-                .with_disposition(doubt(call.writes))
-        })
+        Ok(body)
     }
 }
 
@@ -253,6 +261,22 @@ impl Cluster for HttpCluster {
             writes: true,
         };
         self.call(call).await.map(drop)
+    }
+
+    async fn logs(
+        &self,
+        namespace: &Namespace,
+        pod: &ObjectName,
+        container: &str,
+        life: Life,
+    ) -> Result<Secret<Vec<u8>>> {
+        let call = Call::read(on("get", POD_LOGS, pod), POD_LOGS.path_of(namespace, pod))
+            .with("container", container)
+            .with("previous", if life == Life::Previous { "true" } else { "" })
+            .with("timestamps", "true")
+            .with("tailLines", "200")
+            .with("limitBytes", "65536");
+        self.raw(call).await.map(|body| Secret::new(body.to_vec()))
     }
 
     async fn may(&self, namespace: &Namespace, permission: &Permission) -> Result<bool> {

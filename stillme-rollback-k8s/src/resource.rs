@@ -56,6 +56,8 @@ pub const CONTROLLER_REVISIONS: Resource = Resource::new("apps", "v1", "controll
 pub const REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets");
 /// Pods.
 pub const PODS: Resource = Resource::new("", "v1", "pods");
+/// What containers of pods printed.
+pub const POD_LOGS: Resource = Resource::new("", "v1", "pods/log");
 /// Services.
 pub const SERVICES: Resource = Resource::new("", "v1", "services");
 /// Events.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use stillme_rollback_core::{Exhibit, Result, Run};
 
-use super::KubernetesExecutor;
+use super::{KubernetesExecutor, logs};
 use crate::action::Order;
 use crate::cluster::{Object, Selection};
 use crate::names::WorkloadRef;
@@ -35,8 +35,10 @@ impl KubernetesExecutor {
             Ok(Err(error)) => return Ok(vec![missing("pods.json", &error.to_string())]),
             Err(_) => return Ok(vec![missing("pods.json", "the server did not answer in time")]),
         };
-        let events = self.events(&workload, &live, &pods).await;
-        Ok(vec![states(&pods), events])
+        let events = self.events(&workload, &live, &pods);
+        let logs = logs::of(self.cluster.as_ref(), &workload.namespace, &pods);
+        let (events, logs) = join(events, logs).await;
+        Ok(vec![states(&pods), events, logs])
     }
 
     /// What the cluster noted of the workload, its ReplicaSets and these pods, by time.

@@ -11,7 +11,8 @@ use crate::detail::Preflight;
 use crate::names::{Kind, ObjectName, WorkloadRef};
 use crate::object::{self, text};
 use crate::resource::{
-    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, PODS, ROLLOUT_STATUSES, Resource, SECRETS, SERVICES,
+    AUTOSCALERS, CONFIG_MAPS, ENDPOINT_SLICES, POD_LOGS, PODS, ROLLOUT_STATUSES, Resource, SECRETS,
+    SERVICES,
 };
 
 /// What is asked.
@@ -60,16 +61,19 @@ async fn permissions(
     if workload.kind == Kind::Rollout {
         needed.push(Permission::one("patch", ROLLOUT_STATUSES, name()));
     }
-    let useful = [Permission::any("list", SERVICES), Permission::any("list", ENDPOINT_SLICES)];
-    let all = needed.iter().chain(&useful);
+    let useful = [
+        (Permission::any("list", SERVICES), "where Services send"),
+        (Permission::any("list", ENDPOINT_SLICES), "where Services send"),
+        (Permission::any("get", POD_LOGS), "what a version that fails printed"),
+    ];
+    let all = needed.iter().chain(useful.iter().map(|(permission, _)| permission));
     let answers = try_join_all(all.map(|one| cluster.may(&workload.namespace, one))).await?;
-    for (permission, allowed) in needed.iter().chain(&useful).zip(answers) {
-        match (allowed, needed.contains(permission)) {
-            (true, _) => {}
-            (false, true) => found.denied.push(permission.to_string()),
-            (false, false) => {
-                found.not_checked.push(format!("where Services send: not allowed to {permission}"));
-            }
+    let (of_needed, of_useful) = answers.split_at(needed.len());
+    let denied = needed.iter().zip(of_needed).filter(|(_, may)| !**may);
+    found.denied.extend(denied.map(|(permission, _)| permission.to_string()));
+    for ((permission, what), may) in useful.iter().zip(of_useful) {
+        if !may {
+            found.not_checked.push(format!("{what}: not allowed to {permission}"));
         }
     }
     if question.deletes_pods {

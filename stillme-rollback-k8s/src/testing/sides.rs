@@ -11,7 +11,7 @@ use stillme_rollback_core::{
 };
 
 use super::patch::applied;
-use crate::cluster::{Cluster, Mode, Object, Permission, Selection, Watch};
+use crate::cluster::{Cluster, Life, Mode, Object, Permission, Selection, Watch};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::object::{self, number, text};
 use crate::resource::{DEPLOYMENT_SCALES, DEPLOYMENTS, PODS, REPLICA_SETS, Resource, SERVICES};
@@ -261,6 +261,16 @@ impl Cluster for SidesCluster {
         _uid: &Uid,
     ) -> Result<()> {
         Err(unexpected())
+    }
+
+    async fn logs(
+        &self,
+        _namespace: &Namespace,
+        _pod: &ObjectName,
+        _container: &str,
+        _life: Life,
+    ) -> Result<Secret<Vec<u8>>> {
+        Err(Error::new(ErrorKind::NotFound, "get logs", "nobody prints anything here"))
     }
 
     async fn may(&self, _namespace: &Namespace, _permission: &Permission) -> Result<bool> {

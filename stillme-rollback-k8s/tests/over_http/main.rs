@@ -16,11 +16,14 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use stillme_rollback_core::testing::{CrashMatrix, MatrixReport, Simulated};
 use stillme_rollback_core::{Plan, Request, Strategy as _};
+use stillme_rollback_k8s::cluster::{Cluster as _, Life};
 use stillme_rollback_k8s::names::{Namespace, ObjectName, WorkloadRef};
 use stillme_rollback_k8s::testing::{ClusterModel, ModelVerifier};
-use stillme_rollback_k8s::{TemplateBack, Wanted};
+use stillme_rollback_k8s::{HttpCluster, TemplateBack, Wanted};
 
 use self::wire::{OverHttp, with};
 
@@ -47,6 +50,28 @@ fn matrix(what: &str, model: ClusterModel) -> MatrixReport {
     println!("{what}: {report} in {:.1} s", began.elapsed().as_secs_f64());
     report.assert_clean();
     report
+}
+
+/// What the simulated nodes of the other tests can't show.
+#[tokio::test]
+async fn logs_are_asked_for_by_container_and_life_and_bounded() {
+    let service = tower::service_fn(async |request: http::Request<kube_client::client::Body>| {
+        let asked = request.uri().to_string();
+        Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(asked))))
+    });
+    let client = kube_client::Client::new(service, "default");
+    let cluster = HttpCluster::new(client);
+    let (namespace, pod) = (Namespace::new("prod").unwrap(), ObjectName::new("web-0").unwrap());
+    for (life, previous) in [(Life::Current, ""), (Life::Previous, "&previous=true")] {
+        let log = cluster.logs(&namespace, &pod, "app", life).await.unwrap();
+        let asked = String::from_utf8(log.expose().clone()).unwrap();
+        assert_eq!(
+            asked,
+            format!(
+                "/api/v1/namespaces/prod/pods/web-0/log?container=app{previous}&timestamps=true&tailLines=200&limitBytes=65536"
+            )
+        );
+    }
 }
 
 #[test]

@@ -184,6 +184,7 @@ impl Cluster {
             | "daemonsets"
             | "controllerrevisions" => "/apis/apps/v1",
             "rollouts" => "/apis/argoproj.io/v1alpha1",
+            "horizontalpodautoscalers" => "/apis/autoscaling/v2",
             _ => "/api/v1",
         };
         let path = format!("{root}/namespaces/{}/{plural}/{name}", self.namespace);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use stillme_rollback_core::Result;
-use stillme_rollback_k8s::cluster::{Cluster, Mode, Object, Permission, Selection, Watch};
+use stillme_rollback_core::{Result, Secret};
+use stillme_rollback_k8s::cluster::{Cluster, Life, Mode, Object, Permission, Selection, Watch};
 use stillme_rollback_k8s::names::{Namespace, ObjectName, Uid};
 use stillme_rollback_k8s::resource::Resource;
 
@@ -105,6 +105,16 @@ impl Cluster for Interposed {
     ) -> Result<()> {
         self.write().await;
         self.inner.delete(resource, namespace, name, uid).await
+    }
+
+    async fn logs(
+        &self,
+        namespace: &Namespace,
+        pod: &ObjectName,
+        container: &str,
+        life: Life,
+    ) -> Result<Secret<Vec<u8>>> {
+        self.inner.logs(namespace, pod, container, life).await
     }
 
     async fn may(&self, namespace: &Namespace, permission: &Permission) -> Result<bool> {

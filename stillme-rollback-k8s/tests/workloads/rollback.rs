@@ -200,3 +200,44 @@ async fn a_target_whose_config_is_gone_is_refused() {
     let told = format!("{:?}", stage.plan("web", "previous").await.unwrap_err());
     assert!(told.contains("ConfigMap settings"), "{told}");
 }
+
+#[tokio::test]
+async fn a_deadline_from_before_is_not_believed() {
+    let Some(stage) = Stage::new().await else { return };
+    let cluster = &stage.cluster;
+    cluster.deployment("web", "registry.test/web:v1-slow", 1).await;
+    let deadline = json!({"spec": {"progressDeadlineSeconds": 1, "minReadySeconds": 0}});
+    cluster.merge("deployments", "web", &deadline).await;
+    cluster.deploy("web", "registry.test/web:v2-unready").await;
+    cluster
+        .until("its controller has given up", async || {
+            let now = cluster.get("deployments", "web").await;
+            let conditions = now["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            conditions.iter().any(|one| one["reason"] == "ProgressDeadlineExceeded")
+        })
+        .await;
+    // Where `kubectl rollout undo && kubectl rollout status` says at once that it failed.
+    let report = stage.go_back("web", "previous").await;
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+}
+
+#[tokio::test]
+async fn replicas_that_an_autoscaler_chose_stay_and_it_is_named() {
+    let Some(stage) = Stage::new().await else { return };
+    let cluster = &stage.cluster;
+    cluster.deployment("web", "registry.test/web:v1", 1).await;
+    cluster.deploy("web", "registry.test/web:v2").await;
+    let scaler = json!({
+        "metadata": {"name": "scaler"},
+        "spec": {"minReplicas": 3, "maxReplicas": 5, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+    });
+    cluster.create("horizontalpodautoscalers", &scaler).await;
+    // What it does as soon as it has looked, which takes its controller a while.
+    cluster.merge("deployments", "web", &json!({"spec": {"replicas": 3}})).await;
+    cluster.rolled_out("web").await;
+    let plan = stage.plan("web", "previous").await.expect("a plan");
+    assert!(plan.to_string().contains("autoscaler scaler goes on scaling it"), "{plan}");
+    let report = stage.engine.run(plan).await.expect("a report");
+    assert_eq!(report.state, Some(EndState::RolledBack), "{report}");
+    assert_eq!(cluster.get("deployments", "web").await["spec"]["replicas"], 3);
+}
