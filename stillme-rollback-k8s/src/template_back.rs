@@ -1,6 +1,7 @@
 //! The strategy `template-back`: a version's template is put into the workload again, whose controller replaces
 //! its pods as it would for any deploy.
 
+mod emergency;
 mod notes;
 mod promoted;
 mod replaced;
@@ -20,6 +21,9 @@ use crate::names::{ANNOTATION_LEFT, ANNOTATION_RUN, Kind, WorkloadRef};
 use crate::object;
 use crate::owners::owners;
 use crate::wanted::Wanted;
+
+/// The step that notes what was verified.
+const MARK: &str = "mark-verified";
 
 /// Back to the template of another revision.
 ///
@@ -42,12 +46,14 @@ pub struct TemplateBack {
     no_repair: bool,
     /// Pods that no controller replaces are replaced.
     replace_pods: bool,
+    /// At once, with nothing proven.
+    emergency: bool,
 }
 
 impl TemplateBack {
     /// The strategy.
     pub const fn new() -> Self {
-        Self { despite_owner: false, no_repair: false, replace_pods: false }
+        Self { despite_owner: false, no_repair: false, replace_pods: false, emergency: false }
     }
 
     /// Leaves the pods of a StatefulSet that are stuck at the version that is left. Its controller waits for them to
@@ -74,9 +80,26 @@ impl TemplateBack {
     }
 }
 
+impl TemplateBack {
+    /// At once: no verdict is waited for, and nothing that would keep it from being tried is asked for. The plan says what
+    /// that goes past. Its observation comes from
+    /// [`observe_in_emergency`](crate::KubernetesExecutor::observe_in_emergency).
+    #[must_use]
+    pub const fn in_emergency(mut self) -> Self {
+        self.emergency = true;
+        self.despite_owner = true;
+        self
+    }
+
+    /// Whether it is for an emergency.
+    pub const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+}
+
 impl Strategy for TemplateBack {
     fn name(&self) -> &'static str {
-        "template-back"
+        if self.emergency { "emergency" } else { "template-back" }
     }
 
     fn plan(&self, observation: &Observation, request: &Request) -> Result<Plan, PlanRefusal> {
@@ -93,13 +116,21 @@ impl Strategy for TemplateBack {
             Plan::new(self.name(), observation.target.clone(), from.release()?, to.release()?);
         plan.deadline_ms = u64::try_from(request.deadline.as_millis()).unwrap_or(u64::MAX);
         plan.on_inconclusive = request.on_inconclusive;
-        plan.checks = checks::with_rollout(&request.checks);
+        if self.emergency {
+            plan.purpose = Some(emergency::purpose(&workload, from, to));
+            plan.notes = emergency::notes();
+        } else {
+            plan.checks = checks::with_rollout(&request.checks);
+        }
         plan.expected_outage = notes::expected_outage(workload.kind, &detail.workload);
-        plan.notes = notes::notes(&workload, &detail, from, to);
+        plan.notes.extend(notes::notes(&workload, &detail, from, to));
         plan.notes.extend(replaced.notes);
         plan.starts = is(key::TEMPLATE, "from");
         plan.steps =
             steps(&workload, &detail, (from, to), replaced.which, replaced.slots, request)?;
+        if self.emergency {
+            emergency::without_proof(&mut plan.steps);
+        }
         plan.check()?;
         Ok(plan)
     }
@@ -114,7 +145,8 @@ impl TemplateBack {
                 .with_context("template", Printable(&elsewhere).to_string())
                 .with_hint("nothing was touched; put the template back there by hand, the Rollout follows it"));
         }
-        if workload.kind != Kind::Rollout && live.pointer("/spec/paused") == Some(&true.into()) {
+        let can_wait = workload.kind != Kind::Rollout && !self.emergency;
+        if can_wait && live.pointer("/spec/paused") == Some(&true.into()) {
             return Err(refused("it is paused, so that its controller would not move its pods")
                 .with_hint(format!(
                     "nothing was touched; `kubectl --namespace {} rollout resume {}/{}` goes on with what it has now",
@@ -247,7 +279,7 @@ fn steps(
 /// insists.
 fn mark(workload: &WorkloadRef, to: &Revision) -> Result<Step> {
     let step = Step::apply(
-        StepId::new("mark-verified")?,
+        StepId::new(MARK)?,
         Phase::Commit,
         StepKind::Observable,
         format!("note that {} is verified, for `last-good`", to.hash),

@@ -41,7 +41,15 @@ fn matrix(model: ClusterModel) -> CrashMatrix<ClusterModel> {
 
 fn matrix_within(deadline: Duration, model: ClusterModel) -> CrashMatrix<ClusterModel> {
     // Where no controller replaces pods, the run does.
-    let plan = plan(&model, TemplateBack::new().replacing_pods(), deadline);
+    matrix_of(TemplateBack::new().replacing_pods(), deadline, model)
+}
+
+fn matrix_of(
+    strategy: TemplateBack,
+    deadline: Duration,
+    model: ClusterModel,
+) -> CrashMatrix<ClusterModel> {
+    let plan = plan(&model, strategy, deadline);
     CrashMatrix::new(
         model,
         plan,
@@ -127,6 +135,16 @@ fn a_rollout_that_was_promoted_goes_back_without_its_steps() {
     let report = timed("promoted, the target is sick", &matrix(sick).with_crashes(1));
     report.assert_clean();
     assert!(!report.ends.contains_key("RolledBack"), "{report}");
+}
+
+#[test]
+fn in_an_emergency_nothing_is_proven_and_nothing_is_half_done() {
+    let model = ClusterModel::with_stateful_set("web", &["web:v2"]);
+    let strategy = TemplateBack::new().in_emergency();
+    let matrix = matrix_of(strategy, Duration::from_secs(60), model).with_crashes(1);
+    let report = timed("emergency", &matrix);
+    report.assert_clean();
+    assert!(report.ends.contains_key("RolledBack"), "{report}");
 }
 
 /// The rules are not decoration: break one, and the matrix fails.

@@ -143,21 +143,46 @@ async fn a_workload_that_will_not_get_there_says_which_pod_and_why() {
 }
 
 #[tokio::test]
-async fn a_run_is_gone_on_with_on_a_cluster_that_is_named() {
-    let Some(bench) = bad_release().await else { return };
-    let namespace = bench.namespace();
-    // Nobody can tell, so that it pauses.
-    let unreachable = ["--health-url", "http://127.0.0.1:9/healthz", "--deadline", "5s"];
+async fn a_run_is_given_up_on_a_cluster_that_is_named() {
+    let Some(bench) = bench().await else { return };
+    let (cluster, namespace) = (&bench.cluster, bench.namespace());
+    cluster.deployment("web", "registry.test/web:v1-unready", 0).await;
+    cluster.deploy("web", "registry.test/web:v2").await;
+    cluster.merge("deployments", "web", &json!({"spec": {"replicas": 1}})).await;
+    cluster.rolled_out("web").await;
+    // It may yet get ready, so that the run pauses.
     let command = ["deployment", "web", "-n", namespace, "--yes", "--settle", "1s"];
-    let paused = bench.rollback(&[&command[..], &unreachable[..]].concat()).await;
-    assert!(paused.code.is_some_and(|code| code != 0), "{}", paused.out);
-    let kubeconfig = bench.cluster.kubeconfig().to_str().expect("a path").to_owned();
-    let nowhere = [("KUBECONFIG", "/nonexistent")];
+    bench.rollback(&[&command[..], &["--deadline", "4s"]].concat()).await.ended_with(15);
     let runs = bench.rollback(&["runs", "--output", "json"]).await.ended_with(0).json();
     let run = runs[0]["run"].as_str().expect("its id");
-    let refused = bench.rollback_with(&["abort", run], &nowhere).await;
-    assert_ne!(refused.code, Some(0), "{}", refused.out);
+    let kubeconfig = cluster.kubeconfig().to_str().expect("a path").to_owned();
+    let nowhere = [("KUBECONFIG", "/nonexistent")];
+    let refused = bench.rollback_with(&["abort", run], &nowhere).await.ended_with(1);
+    assert!(refused.err.contains("/nonexistent"), "{}", refused.err);
     let named = ["abort", run, "--settle", "1s", "--kubeconfig", &kubeconfig];
-    let ran = bench.rollback_with(&named, &nowhere).await;
-    assert!(!ran.err.contains("/nonexistent"), "{}", ran.err);
+    bench.rollback_with(&named, &nowhere).await.ended_with(11);
+    assert_eq!(cluster.image("web").await, "registry.test/web:v2");
+}
+
+#[tokio::test]
+async fn in_an_emergency_the_template_is_put_back_and_nothing_is_claimed() {
+    let Some(bench) = bad_release().await else { return };
+    let namespace = bench.namespace();
+    let command = ["emergency", "deployment", "web", "-n", namespace];
+    let planned = bench.rollback(&[&command[..], &["--plan"]].concat()).await.ended_with(0).out;
+    assert!(planned.contains("no verdict") && !planned.contains("verify"), "{planned}");
+    let ran = bench.rollback(&[&command[..], &["--yes"]].concat()).await.ended_with(0);
+    assert!(ran.out.contains("NOTHING IS VERIFIED"), "{}", ran.out);
+    assert!(ran.out.contains("rollback deployment web -n"), "{}", ran.out);
+    assert_eq!(bench.cluster.image("web").await, "registry.test/web:v1");
+
+    // The script, with the tool that these tests use.
+    bench.cluster.deploy("web", "registry.test/web:v3-not-found").await;
+    let ran = bench.script(&["-n", namespace, "-s", "web", "--", "--yes"]).await;
+    let ran = ran.ended_with(0);
+    assert!(ran.out.contains("NOTHING IS VERIFIED") && ran.out.contains("POD"), "{}", ran.out);
+    assert_eq!(bench.cluster.image("web").await, "registry.test/web:v1");
+    for hostile in ["$(touch x)", "web;id", "-rf", "Web", "a\nb"] {
+        bench.script(&["-n", namespace, "-s", hostile]).await.ended_with(2);
+    }
 }

@@ -1,5 +1,6 @@
 //! The tool as a process, and a namespace for it to work in.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -49,9 +50,20 @@ impl Bench {
         self.rollback_with(arguments, &[]).await
     }
 
+    /// `scripts/emergency_rollback.sh`, with this tool on its `PATH`.
+    pub(crate) async fn script(&self, arguments: &[&str]) -> Ran {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/emergency_rollback.sh");
+        let tool = Path::new(env!("CARGO_BIN_EXE_rollback"));
+        let path = format!("{}:/usr/bin:/bin", tool.parent().expect("a folder").display());
+        self.run(Command::new(script), arguments, &[("PATH", &path)]).await
+    }
+
     /// `-n` is not given: runs that are gone on with need none.
     pub(crate) async fn rollback_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollback"));
+        self.run(Command::new(env!("CARGO_BIN_EXE_rollback")), arguments, env).await
+    }
+
+    async fn run(&self, mut command: Command, arguments: &[&str], env: &[(&str, &str)]) -> Ran {
         command
             .args(arguments)
             // Not the folder and the cluster of whoever runs the tests.

@@ -58,6 +58,24 @@ impl KubernetesExecutor {
         Ok((observation(&target, live, history, preflight, pods)?, goal))
     }
 
+    /// The same with as few requests as can be, and none that only something beside the workload could answer.
+    ///
+    /// # Errors
+    /// As for [`observe_for`](Self::observe_for).
+    pub async fn observe_in_emergency(
+        &self,
+        workload: &WorkloadRef,
+        wanted: &Wanted,
+        container: Option<&str>,
+    ) -> Result<(Observation, Goal)> {
+        let (live, history) = self.read_with_history(workload).await?;
+        let target = workload.target(&object::uid(live.expose()))?;
+        let goal = Goal::Release(release(wanted.resolve(&history, container)?)?);
+        let pods = self.pods_for_plan(workload, live.expose()).await?;
+        let preflight = Preflight { may_delete_pods: true, ..Preflight::default() };
+        Ok((observation(&target, live, history, preflight, pods)?, goal))
+    }
+
     pub(super) async fn observe_all(&self, target: &Target) -> Result<Observation> {
         let (workload, uid) = WorkloadRef::of(target)?;
         let (live, history) = self.read_same(&workload, &uid).await?;

@@ -17,6 +17,9 @@ use crate::owners::owners;
 use crate::resource::PODS;
 use crate::rollout::{Progress, Scene, is_ready, progress, restarts, trouble_of};
 
+/// How often a pause is tried when somebody wrote the workload meanwhile.
+const MOST_TRIES: u32 = 10;
+
 /// How a workload is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -97,19 +100,30 @@ impl KubernetesExecutor {
             return Err(Error::new(ErrorKind::Unsupported, "pause workload", why)
                 .with_hint("nothing was touched; only a Deployment and a Rollout can"));
         }
-        let live = self.read(workload).await?;
-        let live = live.expose();
-        let is = live.pointer("/spec/paused") == Some(&Value::Bool(true));
-        if is == wanted {
-            return Ok(false);
+        for _ in 0..MOST_TRIES {
+            let live = self.read(workload).await?;
+            let live = live.expose();
+            let is = live.pointer("/spec/paused") == Some(&Value::Bool(true));
+            if is == wanted {
+                return Ok(false);
+            }
+            let mut operations = at_version(live);
+            operations.push(json!({ "op": "add", "path": "/spec/paused", "value": wanted }));
+            let (resource, patch) = (workload.kind.resource(), Value::Array(operations));
+            let sent = self
+                .cluster
+                .patch(resource, &workload.namespace, &workload.name, &patch, Mode::Real)
+                .await;
+            match sent {
+                Ok(_) => return Ok(true),
+                // Its controller writes its status all the time.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
         }
-        let mut operations = at_version(live);
-        operations.push(json!({ "op": "add", "path": "/spec/paused", "value": wanted }));
-        let (resource, patch) = (workload.kind.resource(), Value::Array(operations));
-        self.cluster
-            .patch(resource, &workload.namespace, &workload.name, &patch, Mode::Real)
-            .await?;
-        Ok(true)
+        Err(Error::new(ErrorKind::Conflict, "pause workload", "it is written all the time")
+            .with_context("workload", workload.to_string())
+            .with_hint("nothing was touched; try again"))
     }
 }
 

@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::compose::Compose;
 pub(crate) use self::docker::Docker;
 pub(crate) use self::emergency::{Emergency, Isolate, Stop};
-pub(crate) use self::look::{PauseArguments, StatusArguments, Which};
+pub(crate) use self::look::{EmergencyArguments, PauseArguments, StatusArguments, Which};
 pub(crate) use self::options::{Approval, Format, Judgement, Patience, Place, Rollback};
 pub(crate) use self::resume::Resume;
 pub(crate) use self::runs::{Abort, Listing, Show};
@@ -74,6 +74,8 @@ pub(crate) enum Command {
     BlueGreen(BlueGreenArguments),
     /// Take requests off the canary beside a stable Deployment
     Canary(CanaryArguments),
+    /// Put another revision of a workload of Kubernetes back at once, with nothing waited for or proven
+    Emergency(EmergencyArguments),
     /// Take a container off its networks, and keep it for a look; `--back` puts it on them again
     Isolate(Isolate),
     /// Stop a container, and keep it; `--back` starts it again

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as Clap;
 use clap::{CommandFactory as _, Parser as _};
 use stillme_rollback_core::{Error, ErrorKind, Printable};
+use stillme_rollback_k8s::TemplateBack;
 use stillme_rollback_k8s::names::Kind;
 
 use crate::cli::{Cli, Command, Completions, Output, Platform};
@@ -63,6 +64,10 @@ async fn command(command: Command, io: &mut Io, around: &Surroundings) -> Outcom
             let strategy = arguments.strategy();
             workload::run(Kind::Rollout, &arguments.workload, strategy, io, around).await
         }
+        Command::Emergency(arguments) => {
+            let (kind, strategy) = (arguments.kind.into(), TemplateBack::new().in_emergency());
+            workload::run(kind, &arguments.workload, strategy, io, around).await
+        }
         Command::BlueGreen(arguments) => traffic::blue_green(&arguments, io, around).await,
         Command::Canary(arguments) => traffic::canary(&arguments, io, around).await,
         Command::Isolate(arguments) => emergency::isolate(&arguments.emergency, io, around).await,
@@ -113,6 +118,7 @@ fn format_of(command: &Command) -> Output {
         Command::StatefulSet(arguments) => arguments.workload.rollback.format.output,
         Command::DaemonSet(arguments) => arguments.workload.rollback.format.output,
         Command::Rollout(arguments) => arguments.workload.rollback.format.output,
+        Command::Emergency(arguments) => arguments.workload.rollback.format.output,
         Command::BlueGreen(arguments) => arguments.side.rollback.format.output,
         Command::Canary(arguments) => arguments.side.rollback.format.output,
         Command::Isolate(arguments) => arguments.emergency.format.output,

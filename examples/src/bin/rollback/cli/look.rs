@@ -1,9 +1,9 @@
-//! `rollback status` and `rollback pause` on the command line.
+//! `rollback status`, `rollback pause` and `rollback emergency` on the command line.
 
 use clap::{Args, ValueEnum};
 use stillme_rollback_k8s::names::Kind;
 
-use super::{Format, Kubernetes, Place};
+use super::{Format, Kubernetes, Place, Workload};
 
 /// `rollback status`.
 #[derive(Debug, Args)]
@@ -27,6 +27,24 @@ pub(crate) struct PauseArguments {
     /// Let its controller go on
     #[arg(long)]
     pub(crate) back: bool,
+}
+
+/// `rollback emergency`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It waits for nothing and proves nothing: `rollback status` says afterwards how it is.
+
+Examples:
+  rollback emergency deployment web -n prod
+  rollback emergency statefulset db -n prod --to 3 --yes"
+)]
+pub(crate) struct EmergencyArguments {
+    /// What it is
+    #[arg(value_enum)]
+    pub(crate) kind: WorkloadKind,
+
+    #[command(flatten)]
+    pub(crate) workload: Workload,
 }
 
 /// A workload of Kubernetes.

@@ -49,8 +49,12 @@ impl TakeBack<'_> {
         terms: &Terms,
     ) -> Result<Plan, PlanRefusal> {
         let container = self.arguments.container.as_deref();
-        let (observation, goal) =
-            cluster.workloads().observe_for(workload, &self.to, container).await?;
+        let workloads = cluster.workloads();
+        let (observation, goal) = if self.strategy.is_emergency() {
+            workloads.observe_in_emergency(workload, &self.to, container).await?
+        } else {
+            workloads.observe_for(workload, &self.to, container).await?
+        };
         self.strategy.plan(&observation, &terms.request(goal))
     }
 }
