@@ -6,6 +6,34 @@
 //! - [`TemplateBack`] plans, [`KubernetesExecutor`] does it, [`RolloutVerifier`] sees whether its pods run.
 //! - [`BlueGreen`] and [`Canary`] plan, [`TrafficExecutor`] does it, [`TrafficVerifier`] sees where requests go.
 //!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use stillme_rollback_core::engine::Engine;
+//! use stillme_rollback_core::journal::FileJournal;
+//! use stillme_rollback_core::lease::FileLease;
+//! use stillme_rollback_core::{HashKey, Request, Strategy};
+//! use stillme_rollback_k8s::connect::Access;
+//! use stillme_rollback_k8s::names::{Kind, Namespace, ObjectName, WorkloadRef};
+//! use stillme_rollback_k8s::{KubernetesExecutor, TemplateBack, Wanted};
+//!
+//! # async fn back(key: HashKey) -> Result<(), Box<dyn std::error::Error>> {
+//! let connected = Access::from_env().connect().await?;
+//! let executor = KubernetesExecutor::new(Arc::new(connected.cluster), key);
+//! let web = WorkloadRef::new(Namespace::new("prod")?, Kind::Deployment, ObjectName::new("web")?);
+//! let (observation, goal) = executor.observe_for(&web, &Wanted::Previous, None).await?;
+//! let plan = TemplateBack::new().plan(&observation, &Request::new(goal)).map_err(|no| format!("{no:?}"))?;
+//! println!("{plan}");
+//!
+//! let verifier = Arc::new(executor.rollout_verifier());
+//! let journal = Arc::new(FileJournal::new("/var/lib/shop/rollbacks"));
+//! let lease = Arc::new(FileLease::new("/run/shop/rollbacks"));
+//! let engine = Engine::builder(Arc::new(executor), verifier, journal, lease).build();
+//! println!("{}", engine.run(plan).await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A program that uses this crate must say which API the types of `k8s-openapi` are of, by one of its features, such as `v1_36`:
 //! kube's client wants that, and a library must leave it open.
 //!

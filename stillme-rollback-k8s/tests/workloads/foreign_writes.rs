@@ -90,6 +90,7 @@ async fn of_a_deployment_on_the_way_there_and_back() {
             stage.cluster.delete("deployments", &format!("web-{at}")).await;
         }
         stage.cluster.remove_all("deployments").await;
+        println!("Deployment, verdict {verdict:?}: before each of {writes} writes");
         assert!(writes >= least, "{verdict:?}: {writes}");
     }
 }
@@ -115,6 +116,7 @@ async fn of_a_stateful_set_whose_pod_is_stuck() {
         }
         writes = at;
     }
+    println!("StatefulSet: before each of {writes} writes");
     // The template, the pod, and the note.
     assert!(writes >= 3, "{writes}");
 }
@@ -159,6 +161,7 @@ async fn of_a_service_that_is_pointed_to_another_colour() {
         assert_eq!(after["spec"], *theirs.lock().expect("nobody panicked"), "before write {at}");
         writes = at;
     }
+    println!("blue-green: before each of {writes} writes");
     // Up, to the other colour, down.
     assert!(writes >= 3, "{writes}");
 }
