@@ -4,9 +4,9 @@
 //! `testbed/cluster/build.sh` printed, and a control plane is started from there. Without either, tests that need a
 //! cluster say that they are left out; with `STILLME_TEST_CLUSTER=required` they fail.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -26,7 +26,13 @@ struct Plane {
     kubeconfig: PathBuf,
     audit_log: Option<PathBuf>,
     /// Its end of input ends the control plane, also when this program dies.
-    _child: Option<Mutex<Child>>,
+    own: Option<Mutex<Own>>,
+}
+
+/// A control plane that this program started.
+struct Own {
+    child: Child,
+    answers: BufReader<ChildStdout>,
 }
 
 fn plane() -> Option<&'static Plane> {
@@ -36,7 +42,7 @@ fn plane() -> Option<&'static Plane> {
 
 fn start() -> Option<Plane> {
     if let Some(kubeconfig) = std::env::var_os("STILLME_TEST_KUBECONFIG") {
-        return Some(Plane { kubeconfig: kubeconfig.into(), audit_log: None, _child: None });
+        return Some(Plane { kubeconfig: kubeconfig.into(), audit_log: None, own: None });
     }
     let Some(folder) = std::env::var_os("STILLME_TEST_CONTROL_PLANE") else {
         let required = std::env::var("STILLME_TEST_CLUSTER").is_ok_and(|is| is == "required");
@@ -60,13 +66,14 @@ fn start() -> Option<Plane> {
     let mut line = String::new();
     let out = child.stdout.take().expect("it is piped");
     // It gives up by itself when one of its parts is not ready within a minute.
-    BufReader::new(out).read_line(&mut line).expect("its output can be read");
+    let mut answers = BufReader::new(out);
+    answers.read_line(&mut line).expect("its output can be read");
     let said: Value = serde_json::from_str(&line).expect("it says where it is");
     let path = |key: &str| PathBuf::from(said[key].as_str().expect("a path"));
     Some(Plane {
         kubeconfig: path("kubeconfig"),
         audit_log: Some(path("folder").join("audit.log")),
-        _child: Some(Mutex::new(child)),
+        own: Some(Mutex::new(Own { child, answers })),
     })
 }
 
@@ -160,6 +167,19 @@ impl Cluster {
             self.get(plural, "").await["items"].as_array().is_some_and(Vec::is_empty)
         })
         .await;
+    }
+
+    /// Tells the control plane to `kill` or `start` one of its parts, and waits until that is done. `false` where it is
+    /// not ours.
+    pub(crate) fn order(&self, order: &str) -> bool {
+        let Some(own) = plane().and_then(|plane| plane.own.as_ref()) else { return false };
+        let mut own = own.lock().expect("nobody panicked");
+        let stdin = own.child.stdin.as_mut().expect("it is piped");
+        writeln!(stdin, "{order}").expect("it listens");
+        let mut answer = String::new();
+        own.answers.read_line(&mut answer).expect("its output can be read");
+        assert_eq!(answer.trim(), "done", "{order}");
+        true
     }
 
     /// The kubeconfig of its administrator.
