@@ -9,7 +9,7 @@
     reason = "a test fails by panicking, and says what it leaves out"
 )]
 
-#[allow(dead_code, reason = "it has more than these tests use")]
+#[expect(dead_code, reason = "it has more than these tests use")]
 #[path = "../support/cluster.rs"]
 mod cluster;
 

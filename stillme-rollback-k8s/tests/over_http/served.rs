@@ -115,6 +115,7 @@ async fn failed(fault: Fault, is_write: bool) -> Answered {
     Ok(match fault {
         Fault::Refused => return Err(io::ErrorKind::ConnectionRefused.into()),
         Fault::TimeoutBefore | Fault::TimeoutAfter | Fault::Late(_) => {
+            // The clock is paused: it costs nothing.
             tokio::time::sleep(SILENCE).await;
             return Err(io::ErrorKind::TimedOut.into());
         }

@@ -8,7 +8,7 @@
 
 mod blue_green;
 mod canary;
-#[allow(dead_code, reason = "it has more than these tests use")]
+#[expect(dead_code, reason = "it has more than these tests use")]
 #[path = "../support/cluster.rs"]
 mod cluster;
 mod daemon_sets;

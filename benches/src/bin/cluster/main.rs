@@ -13,7 +13,7 @@
 mod bare;
 mod fleet;
 mod kubectl;
-#[allow(dead_code, reason = "the demo looks at more")]
+#[expect(dead_code, reason = "the demo looks at more")]
 #[path = "../../../../examples/src/bin/demo_k8s/namespace.rs"]
 mod namespace;
 mod ours;
@@ -146,6 +146,7 @@ pub(crate) async fn until<F: Future<Output = Result<bool, Failure>>>(
         if Instant::now() > deadline {
             return Err("not within 300 s".into());
         }
+        // Between what is measured, never in it.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "the demo's purpose is to print")]
 
 mod namespace;
-#[allow(dead_code, reason = "the other demo's page has more")]
 #[path = "../demo/page.rs"]
 mod page;
 mod plane;

@@ -93,6 +93,7 @@ impl Stage {
                 quote(Printable(&status.progress));
                 return Ok(());
             }
+            // A status is a look, which nothing announces; the story's own limit bounds it.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -143,6 +144,7 @@ impl Stage {
     async fn watch(&self, plural: &str, name: &str, least: &AtomicU64) -> Result<(), Failure> {
         loop {
             least.fetch_min(self.namespace.available(plural, name).await?, Ordering::Relaxed);
+            // How often it samples, as a probe does: there is no condition to await.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
